@@ -1,0 +1,119 @@
+import type { ClusterTime } from "./cluster-time.js";
+import { OplogError } from "./errors.js";
+import type { Position } from "./position.js";
+import { decodeHeader, type SegmentHeader, type SourceIdentity } from "./segment.js";
+import type { Checkpoint, Store } from "./store.js";
+
+/** An unbroken run of segments: every event of `(from, to]` is there. */
+export interface Timeline {
+  /** Exclusive. */
+  from: Position;
+  /** Inclusive; its cluster time is the newest that is complete, so never inside a transaction. */
+  to: Position;
+  /** The numbers of its segments. */
+  firstSegment: number;
+  lastSegment: number;
+  source: SourceIdentity | null;
+}
+
+/** What is known not to be there, and why. */
+export interface Gap {
+  from: Position;
+  to: Position;
+  cause: string;
+  detectedAt: Date;
+}
+
+/** What a log can restore: computed here and nowhere else. */
+export interface Coverage {
+  timelines: Timeline[];
+  gaps: Gap[];
+  events: number;
+  /** The events' BSON size. */
+  bytes: number;
+  /** What the store keeps for them. */
+  storedBytes: number;
+  segments: number;
+}
+
+/** One segment as coverage sees it. */
+export type CoverageEntry = Pick<SegmentHeader, "number" | "kind" | "from" | "to" | "coveredTo" | "events" | "bytes" | "source" | "gap"> & { storedBytes: number };
+
+const at = (position: Position, clusterTime: ClusterTime): Position => ({ ...position, clusterTime });
+
+/**
+ * Adds up segments, in the order of their numbers, into what can be restored. A number that is missing breaks the timeline: what is after it is
+ * another timeline, and the hole is a gap.
+ */
+export class CoverageBuilder {
+  private readonly coverage: Coverage = { timelines: [], gaps: [], events: 0, bytes: 0, storedBytes: 0, segments: 0 };
+  private open: Timeline | null = null;
+  private last: CoverageEntry | null = null;
+
+  add(entry: CoverageEntry): void {
+    const { last, coverage } = this;
+    coverage.segments++;
+    coverage.events += entry.events;
+    coverage.bytes += entry.bytes;
+    coverage.storedBytes += entry.storedBytes;
+    if (last && entry.number !== last.number + 1) {
+      const missing = entry.number - last.number - 1;
+      const numbers = missing === 1 ? `segment ${last.number + 1} is` : `segments ${last.number + 1} to ${entry.number - 1} are`;
+      coverage.gaps.push({ from: at(last.to, last.coveredTo), to: entry.from, cause: `${numbers} missing from the store`, detectedAt: new Date() });
+      this.open = null;
+    }
+    if (entry.kind === "gap") {
+      const { cause, detectedAt } = entry.gap ?? { cause: "not recorded", detectedAt: new Date(0) };
+      coverage.gaps.push({ from: entry.from, to: at(entry.to, entry.coveredTo), cause, detectedAt });
+      this.endAt(entry.from);
+      this.open = null;
+    }
+    if (entry.kind === "events" && this.open) {
+      this.open.to = at(entry.to, entry.coveredTo);
+      this.open.lastSegment = entry.number;
+    } else {
+      // After a prune the first segment left holds events: what came before it is exclusive.
+      const from = entry.kind === "events" ? entry.from : at(entry.to, entry.coveredTo);
+      const to = at(entry.to, entry.coveredTo);
+      this.open = { from, to: to.clusterTime > from.clusterTime ? to : from, firstSegment: entry.number, lastSegment: entry.number, source: entry.source ?? null };
+      coverage.timelines.push(this.open);
+    }
+    this.last = entry;
+  }
+
+  /** `checkpoint` extends the newest timeline when it was written after the newest segment. */
+  finish(checkpoint: Checkpoint | null): Coverage {
+    if (checkpoint && this.open && this.last && checkpoint.afterSegment === this.last.number && checkpoint.coveredTo > this.open.to.clusterTime)
+      this.open.to = at(checkpoint.position, checkpoint.coveredTo);
+    return this.coverage;
+  }
+
+  /** A gap that begins before the end of the timeline (events found missing afterwards) takes that end away. */
+  private endAt(from: Position): void {
+    if (this.open && from.clusterTime < this.open.to.clusterTime) this.open.to = from.clusterTime > this.open.from.clusterTime ? from : this.open.from;
+  }
+}
+
+/** Reads the coverage of a log from its headers. */
+export async function readCoverage(store: Store): Promise<Coverage> {
+  const builder = new CoverageBuilder();
+  // Read first: a segment stored meanwhile then counts by itself, and an old checkpoint says nothing.
+  const checkpoint = await store.readCheckpoint();
+  for await (const stored of store.headers()) builder.add({ ...decodeHeader(stored.header), storedBytes: stored.storedBytes });
+  return builder.finish(checkpoint);
+}
+
+/** The timeline that reaches from `after` (exclusive) to `to`; throws `OUTSIDE_COVERAGE` naming the hole or the end. */
+export function timelineFor(coverage: Coverage, after: ClusterTime, to: ClusterTime, print: (time: ClusterTime) => string): Timeline {
+  const found = coverage.timelines.find((timeline) => timeline.from.clusterTime <= after && after <= timeline.to.clusterTime && to <= timeline.to.clusterTime);
+  if (found) return found;
+  const outside = (what: string, hint: string) => new OplogError("OUTSIDE_COVERAGE", what, { hint });
+  if (coverage.timelines.length === 0) throw outside("The log is empty", "Check the store and the name.");
+  const gap = coverage.gaps.find((hole) => hole.to.clusterTime > after && hole.from.clusterTime < to);
+  if (gap) throw outside(`From ${print(gap.from.clusterTime)} to ${print(gap.to.clusterTime)} the log has a gap: ${gap.cause}`, "Choose a range on one side of the gap; range lists what is covered.");
+  const first = coverage.timelines[0]!;
+  const last = coverage.timelines.at(-1)!;
+  if (after < first.from.clusterTime) throw outside(`The log begins at ${print(first.from.clusterTime)}, after ${print(after)}`, "Begin later, or from a base snapshot.");
+  throw outside(`The log reaches to ${print(last.to.clusterTime)}, not to ${print(to)}`, "Choose an earlier time, or wait until the collector has covered it.");
+}
+

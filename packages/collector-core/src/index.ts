@@ -1,0 +1,50 @@
+/**
+ * Captures every change of a MongoDB deployment into a separate, verifiable log.
+ *
+ *     const store = await (await openStore("file:///var/oplog")).log("shop");
+ *     const collector = new Collector({ name: "shop", source: new ChangeStreamSource({ uri }), store });
+ *     await collector.run(signal);
+ */
+export { appendOnce } from "./append.js";
+export { type Batch } from "./batch.js";
+export { type Clock, systemClock } from "./clock.js";
+export { type ClusterTime, clusterTime, dateOf, formatClusterTime, ordinalOf, parseClusterTime, secondsOf } from "./cluster-time.js";
+export { type Codec, compress, DEFAULT_CODEC, decompress } from "./codec.js";
+export { Collector, type CollectorOptions } from "./collector.js";
+export { type Coverage, CoverageBuilder, type Gap, readCoverage, type Timeline, timelineFor } from "./coverage.js";
+export { describeError } from "./describe-error.js";
+export { isOplogError, OplogError, type OplogErrorCode } from "./errors.js";
+export { ChangeEventScan, type EventKind, positionOfEvent } from "./event.js";
+export { checkLogName, parseLogName, snapshotLogName } from "./log-name.js";
+export { clientOptions } from "./mongo-client.js";
+export { clusterTimeOfToken, comparePositions, type Position, type PrintedPosition, positionOfToken, printPosition, tokenData, tokenFromData } from "./position.js";
+export * from "./raw-bson.js";
+export { type ReadEventsOptions, readEvents, type StoredEvent } from "./read-events.js";
+export { redact, redactUri } from "./redact.js";
+export { DEFAULT_RETRY, type RetryOptions } from "./retry.js";
+export {
+  decodeHeader,
+  type EventCount,
+  type EventFormat,
+  encodeHeader,
+  eventsOf,
+  type GapCause,
+  hashSegment,
+  readPayload,
+  type SealedSegment,
+  SEGMENT_FORMAT_VERSION,
+  type SegmentHeader,
+  type SegmentKind,
+  type SourceIdentity,
+  sealSegment,
+} from "./segment.js";
+export { DEFAULT_SEGMENT_LIMITS, type SegmentLimits } from "./segment-writer.js";
+export { ChangeStreamSource, type ChangeStreamSourceOptions } from "./source/change-stream.js";
+export { classifySourceError, type SourceErrorClass } from "./source/classify-error.js";
+export { identifyDeployment, newestClusterTime, oldestClusterTime, processIds, readOplogWindow } from "./source/deployment.js";
+export type { EventStream, OplogWindow, Source, StartPoint } from "./source/source.js";
+export { type CollectorState, type CollectorStatus, type PrintedStatus, printStatus, type StatusError, type StatusListener } from "./status.js";
+export type { Checkpoint, Sink, Store, StoredHeader, StoreLocation, Writer } from "./store.js";
+export { openStore } from "./stores/open-store.js";
+export { resolveUri } from "./uri.js";
+export { type Verification, verifyLog } from "./verify.js";

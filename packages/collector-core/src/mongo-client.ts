@@ -1,0 +1,20 @@
+import type { MongoClientOptions } from "mongodb";
+
+/** A server that does not answer for this long is taken for gone: half-open connections otherwise wait for hours. Longer than any wait we ask for. */
+const SOCKET_TIMEOUT_MS = 30_000;
+
+/** How long to look for a primary before the try counts as failed; the retry around it waits and tries again. */
+const SERVER_SELECTION_TIMEOUT_MS = 5_000;
+
+/** One for the stream, one for status and headroom, one to end a cursor. */
+const POOL_SIZE = 4;
+
+/** How every connection of ours is made. */
+export const clientOptions = (): MongoClientOptions => ({
+  appName: "oplog-collector",
+  serverSelectionTimeoutMS: SERVER_SELECTION_TIMEOUT_MS,
+  connectTimeoutMS: SERVER_SELECTION_TIMEOUT_MS,
+  socketTimeoutMS: SOCKET_TIMEOUT_MS,
+  maxPoolSize: POOL_SIZE,
+  promoteLongs: true,
+});

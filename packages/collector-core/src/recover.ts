@@ -1,0 +1,51 @@
+import { OplogError } from "./errors.js";
+import { comparePositions } from "./position.js";
+import { decodeHeader, type EventFormat, type SegmentHeader, type SourceIdentity } from "./segment.js";
+import type { LogHead } from "./segment-writer.js";
+import type { Checkpoint, Store } from "./store.js";
+
+/** What a log that exists already says about how to go on. */
+export interface Recovered {
+  head: LogHead;
+  source: SourceIdentity;
+  format: EventFormat;
+  /** The source's clock at the last event. */
+  lastEventAt: Date | null;
+}
+
+/**
+ * Derives the end of the log from what is stored and from nothing else: the newest segment, or a checkpoint written after it. A checkpoint from
+ * before the newest segment says nothing. Null when the log is empty.
+ */
+export async function recover(store: Store, checkpoint: Checkpoint | null): Promise<Recovered | null> {
+  let newest: SegmentHeader | undefined;
+  let head: LogHead | undefined;
+  for await (const stored of store.headers({ reverse: true })) {
+    const header = decodeHeader(stored.header);
+    if (!newest) {
+      newest = header;
+      head = { number: stored.number, hash: stored.hash, position: header.to, coveredTo: header.coveredTo };
+      if (checkpoint?.afterSegment === stored.number && comparePositions(checkpoint.position, header.to) >= 0)
+        head = { ...head, position: checkpoint.position, coveredTo: checkpoint.coveredTo > head.coveredTo ? checkpoint.coveredTo : head.coveredTo };
+    }
+    if (header.source) return { head: head!, source: header.source, format: newest.format, lastEventAt: newest.to.wallTime };
+  }
+  if (!newest) return null;
+  throw new OplogError("DAMAGED", "The log has segments but no beginning: the segment that says which deployment it is of is missing", {
+    hint: "Run verify. Keep this store as it is and begin a new log under another name.",
+  });
+}
+
+/** Refuses to go on with a log of another deployment: its history would be mixed with a foreign one. */
+export function checkSameSource(stored: SourceIdentity, found: SourceIdentity): void {
+  const differs = (what: string) =>
+    new OplogError("SOURCE_MISMATCH", `This log was begun on another source: ${what}`, {
+      hint: "Check the source's URI. To capture this deployment, begin a log under another name.",
+    });
+  if (stored.database !== found.database) throw differs(`it covers ${scope(stored)}, now ${scope(found)} is asked for`);
+  if (stored.replicaSetId && found.replicaSetId && stored.replicaSetId !== found.replicaSetId)
+    throw differs(`deployment ${stored.replicaSetId} (${stored.setName ?? "sharded"}), now deployment ${found.replicaSetId} (${found.setName ?? "sharded"}) answers`);
+  if (stored.setName !== found.setName) throw differs(`the set ${stored.setName ?? "(sharded)"}, now ${found.setName ?? "(sharded)"} answers`);
+}
+
+const scope = ({ database }: SourceIdentity): string => (database === null ? "the whole deployment" : `the database ${database}`);

@@ -1,0 +1,191 @@
+import { open, readFile, rm } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { parseLogName, snapshotLogName } from "../log-name.js";
+import type { SealedSegment } from "../segment.js";
+import type { Checkpoint, Store, StoredHeader, StoreLocation } from "../store.js";
+import { CheckpointFiles } from "./checkpoint-files.js";
+import {
+  createFile,
+  isAbsent,
+  isCode,
+  makeFolder,
+  namesIn,
+  numbersOf,
+  removeEmptyFolder,
+  removeFile,
+  removeLeftovers,
+  syncFolder,
+} from "./durable-file.js";
+import { fileFailure } from "./file-failure.js";
+import { decodeSegment, encodeSegment, readSegmentHeader } from "./segment-file.js";
+
+/** Many file systems and most tools for them get slow in folders with far more entries than this. */
+const SEGMENTS_IN_GROUP = 10_000;
+
+/** So many headers are read at once: as many as Node has threads for files by default, twice, so that none waits. */
+const HEADERS_AT_ONCE = 8;
+
+const GROUP = /^(\d{6,})$/;
+const SEGMENT = /^(\d{10,})\.segment$/;
+
+/**
+ * Logs in a directory, each segment a file of its own:
+ *
+ *     <directory>/<log>/segments/000000/0000000001.segment
+ *     <directory>/<log>/checkpoint-0000000007.bson
+ *     <directory>/<log>/snapshots/<id>/segments/…          the log `<log>@<id>`
+ *
+ * Nothing is made before the first write.
+ */
+export function fileStoreLocation(directory: string): StoreLocation {
+  const root = resolve(directory);
+  return {
+    log: async (name) => new FileStore(root, name),
+    names: () => namesOf(root).catch((error) => Promise.reject(fileFailure(error, `The directory ${root} can't be read`))),
+    close: async () => {},
+  };
+}
+
+async function namesOf(root: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const log of await foldersIn(root)) {
+    const snapshots = await foldersIn(join(root, log, "snapshots"));
+    for (const name of [log, ...snapshots.map((id) => snapshotLogName(log, id))])
+      if (isLogName(name) && (await new FileStore(root, name).hasSegments())) found.push(name);
+  }
+  return found.sort();
+}
+
+/** A file where a folder should be is as good as nothing: there may be anything beside our logs. */
+const foldersIn = (path: string): Promise<string[]> => namesIn(path).catch((error) => (isCode("ENOTDIR")(error) ? [] : []));
+
+function isLogName(name: string): boolean {
+  try {
+    return !!parseLogName(name);
+  } catch {
+    return false;
+  }
+}
+
+class FileStore implements Store {
+  readonly #root: string;
+  readonly #folder: string;
+  readonly #segments: string;
+  readonly #checkpoints: CheckpointFiles;
+  #readyToWrite = false;
+
+  constructor(root: string, name: string) {
+    const { log, snapshot } = parseLogName(name);
+    this.#root = root;
+    this.#folder = snapshot === undefined ? join(root, log) : join(root, log, "snapshots", snapshot);
+    this.#segments = join(this.#folder, "segments");
+    this.#checkpoints = new CheckpointFiles(this.#folder);
+  }
+
+  append(segment: SealedSegment): Promise<"stored" | "taken"> {
+    return this.#guard(`Segment ${segment.number} can't be written`, async () => {
+      await this.#prepareToWrite();
+      return createFile(this.#path(segment.number), encodeSegment(segment));
+    });
+  }
+
+  async *headers({ after = 0, reverse = false }: { after?: number; reverse?: boolean } = {}): AsyncGenerator<StoredHeader> {
+    for (const group of inOrder(await this.#groups(), reverse)) {
+      if ((group + 1) * SEGMENTS_IN_GROUP <= after) continue;
+      const numbers = inOrder(await this.#numbers(group), reverse).filter((number) => number > after);
+      for (let at = 0; at < numbers.length; at += HEADERS_AT_ONCE)
+        // Absent: removed by retention since the folder was read.
+        for (const header of await Promise.all(numbers.slice(at, at + HEADERS_AT_ONCE).map((number) => this.#header(number))))
+          if (header) yield header;
+    }
+  }
+
+  read(number: number): Promise<SealedSegment | null> {
+    return this.#guard(`Segment ${number} can't be read`, async () => {
+      const bytes = await readFile(this.#path(number)).catch(isAbsent);
+      return bytes && decodeSegment(number, bytes);
+    });
+  }
+
+  readCheckpoint(): Promise<Checkpoint | null> {
+    return this.#guard("The checkpoint can't be read", () => this.#checkpoints.read());
+  }
+
+  writeCheckpoint(checkpoint: Checkpoint, { takeOver = false }: { takeOver?: boolean } = {}): Promise<"stored" | "fenced"> {
+    return this.#guard("The checkpoint can't be written", async () => {
+      await this.#prepareToWrite();
+      return this.#checkpoints.write(checkpoint, takeOver);
+    });
+  }
+
+  remove(upTo?: number): Promise<void> {
+    return this.#guard("Segments can't be removed", async () => {
+      for (const group of await this.#groups()) {
+        if (upTo !== undefined && group * SEGMENTS_IN_GROUP > upTo) break;
+        for (const number of await this.#numbers(group)) if (upTo === undefined || number <= upTo) await removeFile(this.#path(number));
+        const folder = this.#groupFolder(group);
+        if (!(await removeEmptyFolder(folder))) await syncFolder(folder);
+      }
+      if (upTo === undefined) await this.#removeRest();
+      else await syncFolder(this.#segments).catch(isAbsent);
+    });
+  }
+
+  async close(): Promise<void> {}
+
+  async hasSegments(): Promise<boolean> {
+    for (const group of await this.#groups()) if ((await this.#numbers(group)).length > 0) return true;
+    return false;
+  }
+
+  /** After the segments: the checkpoint, what writers left, and the folders. Those that hold another log (a snapshot, its base) stay. */
+  async #removeRest(): Promise<void> {
+    await this.#checkpoints.remove();
+    await rm(this.#segments, { recursive: true, force: true });
+    await removeLeftovers(this.#folder);
+    let folder = this.#folder;
+    for (; folder !== this.#root && (await removeEmptyFolder(folder)); ) folder = dirname(folder);
+    await syncFolder(folder).catch(isAbsent);
+  }
+
+  /** Once a handle: nothing durable may lie in a folder that is not, and what died writers left is in the way of no one but the disk. */
+  async #prepareToWrite(): Promise<void> {
+    if (this.#readyToWrite) return;
+    const folders = [this.#segments];
+    while (folders[0] !== this.#root) folders.unshift(dirname(folders[0]!));
+    for (const folder of folders) await makeFolder(folder);
+    const newestGroup = (await this.#groups()).at(-1);
+    for (const folder of [this.#folder, ...(newestGroup === undefined ? [] : [this.#groupFolder(newestGroup)])])
+      await removeLeftovers(folder);
+    this.#readyToWrite = true;
+  }
+
+  async #header(number: number): Promise<StoredHeader | null> {
+    return this.#guard(`Segment ${number} can't be read`, async () => {
+      const file = await open(this.#path(number), "r").catch(isAbsent);
+      try {
+        return file && (await readSegmentHeader(number, file));
+      } finally {
+        await file?.close();
+      }
+    });
+  }
+
+  #groups = async (): Promise<number[]> => numbersOf(await this.#list(this.#segments), GROUP);
+  #numbers = async (group: number): Promise<number[]> => numbersOf(await this.#list(this.#groupFolder(group)), SEGMENT);
+  #list = (folder: string): Promise<string[]> => this.#guard(`The directory ${folder} can't be read`, () => namesIn(folder));
+
+  #groupFolder = (group: number): string => join(this.#segments, `${group}`.padStart(6, "0"));
+  #path = (number: number): string =>
+    join(this.#groupFolder(Math.floor(number / SEGMENTS_IN_GROUP)), `${`${number}`.padStart(10, "0")}.segment`);
+
+  async #guard<T>(what: string, run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      throw fileFailure(error, `${what} in ${this.#folder}`);
+    }
+  }
+}
+
+const inOrder = (numbers: number[], reverse: boolean): number[] => (reverse ? numbers.toReversed() : numbers);

@@ -1,0 +1,105 @@
+import { type Db, MongoClient, type MongoClientOptions, MongoServerError, ReadConcern } from "mongodb";
+import { OplogError } from "../errors.js";
+import { parseLogName } from "../log-name.js";
+import type { StoreLocation } from "../store.js";
+import { INLINE_PAYLOAD_BYTES, MongodbStore, SEGMENTS_PREFIX } from "./mongodb-store.js";
+import { badUri, parseMongodbStoreUri } from "./mongodb-uri.js";
+
+/** What holds unless the URI says otherwise. */
+const CLIENT_DEFAULTS = {
+  /** The caller retries by its own rules, and wants to know within one age of a few segments that there is no primary. */
+  serverSelectionTimeoutMS: 5_000,
+  connectTimeoutMS: 5_000,
+  /** Ends a connection whose other side vanished without a word. The slowest request, 15 MiB to a busy majority, takes a fraction of it. */
+  socketTimeoutMS: 30_000,
+  /** One writer, and a few readers at a time. */
+  maxPoolSize: 5,
+  appName: "oplog-collector",
+} satisfies MongoClientOptions;
+
+/** The server's code for a login that it refused. */
+const AUTHENTICATION_FAILED = 18;
+
+/**
+ * Logs in a database of a MongoDB deployment: the one in the URI's path, `oplog_store` without. Connects; throws `BAD_INPUT` for a URI or
+ * login that can't be used, and the driver's own errors for a server that does not answer.
+ */
+export async function mongodbStoreLocation(uri: string, { inlinePayloadBytes = INLINE_PAYLOAD_BYTES } = {}): Promise<StoreLocation> {
+  const parsed = parseMongodbStoreUri(uri);
+  const client = clientFor(parsed.uri, parsed.parameters);
+  const processIds = watchProcessIds(client);
+  // What was acknowledged must survive the loss of any minority and of power, and what is read must too: whatever the URI asks for.
+  const db = client.db(parsed.database, {
+    writeConcern: { w: "majority", journal: true },
+    readConcern: new ReadConcern("majority"),
+    readPreference: "primary",
+  });
+  try {
+    await client.connect();
+    processIds.add((await db.admin().command({ hello: 1 })).topologyVersion?.processId);
+  } catch (error) {
+    await client.close();
+    throw loginFailure(error) ?? error;
+  }
+  return {
+    log: async (name) => {
+      parseLogName(name);
+      return new MongodbStore(db, name, inlinePayloadBytes);
+    },
+    names: () => namesIn(db),
+    get deployment() {
+      return { processIds: processIds.list(), database: parsed.database };
+    },
+    close: () => client.close(),
+  };
+}
+
+function clientFor(uri: string, parameters: Set<string>): MongoClient {
+  const unset = Object.entries(CLIENT_DEFAULTS).filter(([name]) => !parameters.has(name.toLowerCase()));
+  try {
+    return new MongoClient(uri, Object.fromEntries(unset));
+  } catch (error) {
+    // Without its cause: the driver's message may repeat the URI.
+    throw badUri(error instanceof Error ? error.message : "it is malformed", uri);
+  }
+}
+
+/** The processes of the members that the driver has reached so far: a member that comes later is added as it comes. */
+function watchProcessIds(client: MongoClient): { add(id: unknown): void; list(): string[] } {
+  const ofMembers = new Map<string, string>();
+  const others = new Set<string>();
+  client.on("topologyDescriptionChanged", ({ newDescription }) => {
+    for (const [address, server] of newDescription.servers)
+      if (server.topologyVersion) ofMembers.set(address, `${server.topologyVersion.processId}`);
+  });
+  return {
+    add: (id) => void (id && others.add(`${id}`)),
+    list: () => [...new Set([...ofMembers.values(), ...others])].sort(),
+  };
+}
+
+function loginFailure(error: unknown): OplogError | undefined {
+  if (!(error instanceof MongoServerError) || error.code !== AUTHENTICATION_FAILED) return undefined;
+  return new OplogError("BAD_INPUT", "The store's MongoDB server refused the user name or password of the URI", {
+    cause: error,
+    hint: "Check both, and the option authSource: the database in which the user was created, often admin.",
+  });
+}
+
+async function namesIn(db: Db): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { name } of db.listCollections({ name: { $regex: `^${SEGMENTS_PREFIX}` } }, { nameOnly: true })) {
+    const log = name.slice(SEGMENTS_PREFIX.length);
+    if (isLogName(log) && (await new MongodbStore(db, log).hasSegments())) found.push(log);
+  }
+  return found.sort();
+}
+
+/** The collections of parts, for one, have no log's name: it can't hold a dot. */
+function isLogName(name: string): boolean {
+  try {
+    return !!parseLogName(name);
+  } catch {
+    return false;
+  }
+}

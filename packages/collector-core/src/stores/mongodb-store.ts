@@ -1,0 +1,213 @@
+import { Binary, type Collection, type Db, MongoServerError } from "mongodb";
+import { dateOf } from "../cluster-time.js";
+import { decodeHeader, type SealedSegment, type SegmentKind } from "../segment.js";
+import type { Checkpoint, Store, StoredHeader } from "../store.js";
+import { damagedSegment } from "./damaged-segment.js";
+import { readStoredCheckpoint, type StoredCheckpoint, storeCheckpoint, writerOf } from "./stored-checkpoint.js";
+
+export const SEGMENTS_PREFIX = "oplogs_";
+const CHECKPOINTS_PREFIX = "resume_tokens_for_";
+
+/** A document may have 16 MiB; the rest is for the header (5,000 namespaces with the longest names take 1 MiB). */
+export const INLINE_PAYLOAD_BYTES = 14 * 1024 * 1024;
+const PART_BYTES = 15 * 1024 * 1024;
+
+/** Headers have a kilobyte each, rarely a hundred: a batch stays far below the 16 MiB of a reply. */
+const HEADERS_IN_BATCH = 200;
+
+/** Segments have up to some MiB, and a deletion must be done well within the socket's timeout. */
+const REMOVED_AT_ONCE = 200;
+
+const DUPLICATE_KEY = 11000;
+
+/**
+ * A segment's document. The header is kept as binary, not as an embedded document: so any tool, of whatever language, that copies the
+ * collection copies its exact bytes, on which the hash depends. The fields beside it are copies of what people ask for in the shell.
+ */
+interface SegmentDocument {
+  _id: number;
+  kind: SegmentKind;
+  /** The source's clock at the end of the segment: a date, so that a TTL index can be put on it by hand. */
+  wall: Date;
+  events: number;
+  /** Of header and payload. */
+  storedBytes: number;
+  header: Binary;
+  hash: Binary;
+  payload?: Binary;
+  /** Instead of a payload here: how many documents of `<collection>.parts` hold it. */
+  parts?: number;
+}
+
+/** The hash is in the key, so that parts of an append that never came to its end can't be taken for those of the one that did. */
+interface PartDocument {
+  _id: { n: number; hash: string; i: number };
+  wall: Date;
+  bytes: Binary;
+}
+
+interface CheckpointDocument extends StoredCheckpoint {
+  _id: "checkpoint";
+}
+
+/** One log in a MongoDB database. The database brings the write and read concern: majority, journaled. */
+export class MongodbStore implements Store {
+  readonly #segments: Collection<SegmentDocument>;
+  readonly #parts: Collection<PartDocument>;
+  readonly #checkpoints: Collection<CheckpointDocument>;
+  /** An append may have ended before its main document: true until one has succeeded. */
+  #partsMayBeLeft = true;
+  #lastWriter: string | undefined;
+
+  constructor(
+    db: Db,
+    name: string,
+    readonly inlinePayloadBytes = INLINE_PAYLOAD_BYTES,
+  ) {
+    this.#segments = db.collection(`${SEGMENTS_PREFIX}${name}`);
+    this.#parts = db.collection(`${SEGMENTS_PREFIX}${name}.parts`);
+    this.#checkpoints = db.collection(`${CHECKPOINTS_PREFIX}${name}`);
+  }
+
+  async append(segment: SealedSegment): Promise<"stored" | "taken"> {
+    const { number, hash, header, payload } = segment;
+    const { kind, to, events } = decodeHeader(header);
+    const wall = to.wallTime ?? dateOf(to.clusterTime);
+    const document = {
+      _id: number,
+      kind,
+      wall,
+      events,
+      storedBytes: header.length + payload.length,
+      header: new Binary(header),
+      hash: new Binary(hash),
+    };
+    if (payload.length <= this.inlinePayloadBytes) return this.#commit({ ...document, payload: new Binary(payload) });
+
+    this.#partsMayBeLeft = true;
+    const size = Math.min(this.inlinePayloadBytes, PART_BYTES);
+    const parts = Math.ceil(payload.length / size);
+    for (let i = 0; i < parts; i++) {
+      const bytes = new Binary(payload.subarray(i * size, (i + 1) * size));
+      await created(this.#parts.insertOne({ _id: { n: number, hash: hash.toString("hex"), i }, wall, bytes })); // there already: from our first try
+    }
+    return this.#commit({ ...document, parts });
+  }
+
+  async *headers({ after = 0, reverse = false }: { after?: number; reverse?: boolean } = {}): AsyncGenerator<StoredHeader> {
+    // A query a batch, rather than one cursor: the reader may take its time, and the server may fail over.
+    for (let range: { $gt: number; $lt?: number } = { $gt: after }; ; ) {
+      const batch = await this.#segments
+        .find({ _id: range }, { projection: { header: 1, hash: 1, storedBytes: 1 } })
+        .sort({ _id: reverse ? -1 : 1 })
+        .limit(HEADERS_IN_BATCH)
+        .toArray();
+      for (const document of batch) yield { number: document._id, ...headerOf(document), storedBytes: document.storedBytes };
+      const last = batch.at(-1);
+      if (!last || batch.length < HEADERS_IN_BATCH) return;
+      range = reverse ? { $gt: after, $lt: last._id } : { $gt: last._id };
+    }
+  }
+
+  async read(number: number): Promise<SealedSegment | null> {
+    const document = await this.#segments.findOne({ _id: number });
+    if (!document) return null;
+    const { header, hash } = headerOf(document);
+    if (typeof document.parts !== "number")
+      return { number, header, hash, payload: bytesOf(document.payload) ?? missing(number, "payload") };
+    const key = { n: number, hash: hash.toString("hex") };
+    const parts = await this.#parts
+      .find({ _id: { $gte: { ...key, i: 0 }, $lt: { ...key, i: document.parts } } })
+      .sort({ _id: 1 })
+      .toArray();
+    if (parts.length === document.parts)
+      return { number, header, hash, payload: Buffer.concat(parts.map(({ bytes }) => bytesOf(bytes) ?? missing(number, "part"))) };
+    if (!(await this.#segments.findOne({ _id: number }, { projection: { _id: 1 } }))) return null; // removed by retention meanwhile
+    throw damagedSegment(number, `has ${parts.length} of its ${document.parts} parts`);
+  }
+
+  async readCheckpoint(): Promise<Checkpoint | null> {
+    const document = await this.#checkpoints.findOne({ _id: "checkpoint" });
+    return document && readStoredCheckpoint(document);
+  }
+
+  async writeCheckpoint(checkpoint: Checkpoint, { takeOver = false }: { takeOver?: boolean } = {}): Promise<"stored" | "fenced"> {
+    const writer = writerOf(checkpoint, this.#lastWriter);
+    // Two that find no checkpoint both insert one; the second then finds the first's, and the filter decides.
+    for (let attempt = 1; attempt <= 2; attempt++) {
+      const ours = { $or: [{ writer: null }, ...(writer === undefined ? [] : [{ "writer.id": writer }])] };
+      // One command: with another's checkpoint in place the filter finds nothing, and the insert that follows finds the key taken.
+      const replaced = this.#checkpoints.replaceOne({ _id: "checkpoint", ...(takeOver ? {} : ours) }, storeCheckpoint(checkpoint), {
+        upsert: true,
+      });
+      if (!(await created(replaced))) continue;
+      this.#lastWriter = writer;
+      return "stored";
+    }
+    return "fenced";
+  }
+
+  async remove(upTo?: number): Promise<void> {
+    if (upTo === undefined) {
+      for (const collection of [this.#segments, this.#parts, this.#checkpoints]) await collection.drop();
+      return;
+    }
+    for (;;) {
+      const oldest = await this.#segments.findOne({ _id: { $lte: upTo } }, { sort: { _id: 1 }, projection: { _id: 1 } });
+      const end = Math.min(oldest ? oldest._id + REMOVED_AT_ONCE - 1 : upTo, upTo);
+      await this.#segments.deleteMany({ _id: { $lte: end } }, { hint: { _id: 1 } });
+      // After what refers to them, with those of appends that never came to their end.
+      await this.#parts.deleteMany({ _id: { $lt: keyAfter(end) } });
+      if (end === upTo) return;
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  async hasSegments(): Promise<boolean> {
+    return (await this.#segments.findOne({ _id: { $gte: 0 } }, { projection: { _id: 1 } })) !== null;
+  }
+
+  async #commit(document: SegmentDocument): Promise<"stored" | "taken"> {
+    const stored = await created(this.#segments.insertOne(document));
+    // On a failure here the append has its answer all the same; the next one removes them.
+    if (this.#partsMayBeLeft)
+      this.#partsMayBeLeft = !(await this.#removeStrayParts(document._id).then(
+        () => true,
+        () => false,
+      ));
+    return stored ? "stored" : "taken";
+  }
+
+  /** Removes the parts of this number that are not those of the segment which got it. */
+  async #removeStrayParts(number: number): Promise<void> {
+    const segment = await this.#segments.findOne({ _id: number }, { projection: { hash: 1 } });
+    const hash = bytesOf(segment?.hash)?.toString("hex");
+    if (hash) await this.#parts.deleteMany({ _id: { $gte: { n: number }, $lt: keyAfter(number) } as never, "_id.hash": { $ne: hash } });
+  }
+}
+
+/** Orders after every part of that number, before every part of the next. */
+const keyAfter = (number: number) => ({ n: number + 1 }) as PartDocument["_id"];
+
+/** False when the key is taken. Majority holds for that answer too: the server waits until what it found is committed. */
+const created = (insert: Promise<unknown>): Promise<boolean> =>
+  insert.then(
+    () => true,
+    (error) => {
+      if (error instanceof MongoServerError && error.code === DUPLICATE_KEY) return false;
+      throw error;
+    },
+  );
+
+/** What is in the place of a binary may be anything, if a person or a tool has changed the document. */
+const bytesOf = (value: unknown): Buffer | undefined =>
+  value instanceof Binary ? Buffer.from(value.buffer.buffer, value.buffer.byteOffset, value.position) : undefined;
+
+function headerOf({ _id, header, hash }: SegmentDocument): { header: Buffer; hash: Buffer } {
+  return { header: bytesOf(header) ?? missing(_id, "header"), hash: bytesOf(hash) ?? missing(_id, "hash") };
+}
+
+function missing(number: number, what: string): never {
+  throw damagedSegment(number, `has no ${what}`);
+}

@@ -1,0 +1,65 @@
+import { comparePositions } from "./position.js";
+import { documentsIn } from "./raw-bson.js";
+import { decodeHeader, readPayload, type SegmentHeader } from "./segment.js";
+import type { Store } from "./store.js";
+
+/** What a check of a whole log found. */
+export interface Verification {
+  ok: boolean;
+  segments: number;
+  events: number;
+  bytes: number;
+  /** The first segment that is not what was stored, or not where it should be. */
+  bad: { segment: number; problem: string } | null;
+}
+
+/** Recomputes every hash, the chain, the numbers, the positions and the counts. Stops at the first thing that is wrong. */
+export async function verifyLog(store: Store, log: string, onProgress: (sofar: Verification) => void = () => {}): Promise<Verification> {
+  const result: Verification = { ok: true, segments: 0, events: 0, bytes: 0, bad: null };
+  let before: { number: number; hash: Buffer; header: SegmentHeader } | null = null;
+  const fail = (segment: number, problem: string): Verification => ({ ...result, ok: false, bad: { segment, problem } });
+  const headers = store.headers()[Symbol.asyncIterator]();
+  for (;;) {
+    const expected: number = (before?.number ?? 0) + 1;
+    try {
+      const next = await headers.next();
+      if (next.done) break;
+      const { number, hash } = next.value;
+      // The first one may follow a prune; from there on none may be missing.
+      if (before && number !== expected) return fail(expected, `is missing; the next one stored is ${number}`);
+      const segment = await store.read(number);
+      if (!segment) return fail(number, "is missing");
+      const header = decodeHeader(segment.header);
+      const payload = await readPayload(segment, header);
+      const problem = !segment.hash.equals(hash) ? "changed while it was read" : inconsistency(header, number, log, before, payload);
+      if (problem) return fail(number, problem);
+      before = { number, hash, header };
+      result.segments++;
+      result.events += header.events;
+      result.bytes += header.bytes;
+      onProgress(result);
+    } catch (error) {
+      if (isUnreachable(error)) throw error;
+      return fail(expected, error instanceof Error ? error.message : String(error));
+    }
+  }
+  await headers.return?.(undefined);
+  return result;
+}
+
+/** A store that does not answer says nothing about the log. */
+const isUnreachable = (error: unknown): boolean => /^Mongo(Network|ServerSelection|Server)/.test((error as Error)?.name ?? "");
+
+function inconsistency(header: SegmentHeader, number: number, log: string, before: { hash: Buffer; header: SegmentHeader } | null, payload: Buffer): string | null {
+  if (header.number !== number) return `is stored as ${number} and says it is ${header.number}`;
+  if (header.log !== log) return `belongs to the log ${header.log}`;
+  if (before) {
+    if (!header.previous?.equals(before.hash)) return "is not chained to the segment before it";
+    if (header.kind === "events" && comparePositions(header.from, before.header.to) !== 0) return "does not begin where the segment before it ended";
+    if (comparePositions(header.to, header.from) < 0 && header.kind !== "gap") return "ends before it begins";
+  } else if (number === 1 && header.previous) return "is the first one and names one before it";
+  let events = 0;
+  for (const _ of documentsIn(payload)) events++;
+  const counted = header.counts.reduce((sum, count) => sum + count.events, 0);
+  return events === header.events && (header.kind !== "events" || counted === events) ? null : `holds ${events} events, its header says ${header.events}`;
+}
