@@ -26,6 +26,7 @@ export default defineConfig({
   test: {
     // Each worker drives a mongod beside it: more than these make one another slow, and tests time out.
     maxWorkers: 2,
+    reporters: ["default", "./scripts/vitest-summary.ts"],
     projects: [project("unit", "test"), project("chaos", "chaos")],
   },
 });

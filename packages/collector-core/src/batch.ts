@@ -29,7 +29,9 @@ export const startOf = (batch: Batch, event: number): number => (event === 0 ? 0
 
 /** The position after the first `count` events. */
 export const positionAfter = (batch: Batch, count: number): Position =>
-  count === batch.events ? batch.position : positionOfEvent(batch.payload.subarray(startOf(batch, count - 1), batch.ends[count - 1]), batch.format);
+  count === batch.events
+    ? batch.position
+    : positionOfEvent(batch.payload.subarray(startOf(batch, count - 1), batch.ends[count - 1]), batch.format);
 
 /**
  * The newest cluster time of which all events are among the first `count` of the batch; `before` when that is none of them. The events of a

@@ -31,6 +31,12 @@ export class CheckpointKeeper {
     const { head } = this.writer;
     const ahead = this.writer.idle && comparePositions(this.writer.position, head.position) > 0;
     const { position, coveredTo } = ahead ? this.writer : head;
-    return { position, coveredTo: ahead ? this.writer.coveredTo : coveredTo, afterSegment: head.number, writer, at: new Date(this.clock.now()) };
+    return {
+      position,
+      coveredTo: ahead ? this.writer.coveredTo : coveredTo,
+      afterSegment: head.number,
+      writer,
+      at: new Date(this.clock.now()),
+    };
   }
 }

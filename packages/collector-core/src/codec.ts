@@ -17,11 +17,16 @@ const gzip = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.gzip);
 const gunzip = promisify<zlib.InputType, Buffer>(zlib.gunzip);
 
 // Absent from Node 20's types and runtime, so looked up at run time.
-const zstd = zlib as unknown as Partial<Record<"zstdCompress" | "zstdDecompress", (bytes: Buffer, done: (error: Error | null, out: Buffer) => void) => void>>;
+const zstd = zlib as unknown as Partial<
+  Record<"zstdCompress" | "zstdDecompress", (bytes: Buffer, done: (error: Error | null, out: Buffer) => void) => void>
+>;
 
 function zstdTransform(name: "zstdCompress" | "zstdDecompress"): Transform {
   const run = zstd[name];
-  if (!run) throw new OplogError("BAD_INPUT", `This Node (${process.version}) has no zstd`, { hint: "Use Node 22.15 or newer, or the codec gzip." });
+  if (!run)
+    throw new OplogError("BAD_INPUT", `This Node (${process.version}) has no zstd`, {
+      hint: "Use Node 22.15 or newer, or the codec gzip.",
+    });
   return promisify(run);
 }
 
@@ -31,4 +36,5 @@ const identity: Transform = async (bytes) => bytes;
 export const compress = (codec: Codec): Transform =>
   codec === "gzip" ? (bytes) => gzip(bytes, { level: GZIP_LEVEL }) : codec === "zstd" ? zstdTransform("zstdCompress") : identity;
 
-export const decompress = (codec: Codec): Transform => (codec === "gzip" ? gunzip : codec === "zstd" ? zstdTransform("zstdDecompress") : identity);
+export const decompress = (codec: Codec): Transform =>
+  codec === "gzip" ? gunzip : codec === "zstd" ? zstdTransform("zstdDecompress") : identity;

@@ -130,20 +130,39 @@ export class Collector {
     if (!recovered && !stream) return;
     const head = recovered?.head ?? { number: 0, hash: null, position: stream!.position, coveredTo: stream!.coveredTo };
     const storeSegment = (segment: SealedSegment) => this.storeSegment(segment, signal);
-    const writer = new SegmentWriter({ log: name, head, limits, codec, clock, store: storeSegment, onAppended: (appended) => this.showAppended(appended) });
+    const writer = new SegmentWriter({
+      log: name,
+      head,
+      limits,
+      codec,
+      clock,
+      store: storeSegment,
+      onAppended: (appended) => this.showAppended(appended),
+    });
     const keeper = new CheckpointKeeper(store, writer, this.writerId, clock);
     const done = new AbortController();
     const stop = () => stopSource.abort();
     signal.addEventListener("abort", stop, { once: true });
     writer.whenFailed().catch(stop);
     let lost: unknown;
-    const watching = Promise.all([this.keepCheckpoint(keeper, done.signal), this.observe(writer, () => this.reopen?.abort(), done.signal)]).catch((error) => {
+    const watching = Promise.all([
+      this.keepCheckpoint(keeper, done.signal),
+      this.observe(writer, () => this.reopen?.abort(), done.signal),
+    ]).catch((error) => {
       lost = error;
       stop();
     });
     try {
       this.board.update({ position: head.position, coveredTo: head.coveredTo, lastEventAt: recovered?.lastEventAt ?? null });
-      if (!recovered) await writer.appendMark({ kind: "start", from: head.position, to: head.position, coveredTo: head.coveredTo, source: identity, format: source.format });
+      if (!recovered)
+        await writer.appendMark({
+          kind: "start",
+          from: head.position,
+          to: head.position,
+          coveredTo: head.coveredTo,
+          source: identity,
+          format: source.format,
+        });
       await this.captureUntilStopped(writer, stream, identity, stopSource.signal);
       if (lost) throw lost;
       this.board.update({ state: "stopping" });
@@ -164,7 +183,12 @@ export class Collector {
   private reopen: AbortController | null = null;
 
   /** Reads the source and opens it again, until stopped; throws what opening again can't mend. */
-  private async captureUntilStopped(writer: SegmentWriter, opened: EventStream | null, identity: SourceIdentity, signal: AbortSignal): Promise<void> {
+  private async captureUntilStopped(
+    writer: SegmentWriter,
+    opened: EventStream | null,
+    identity: SourceIdentity,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { source, logger } = this.options;
     let stream = opened;
     let byTime = false;
@@ -262,7 +286,10 @@ export class Collector {
     if (!recovered) return null;
     const { head } = recovered;
     const at = new Date(clock.now());
-    await store.writeCheckpoint({ position: head.position, coveredTo: head.coveredTo, afterSegment: head.number, writer: this.writerId, at }, { takeOver: true });
+    await store.writeCheckpoint(
+      { position: head.position, coveredTo: head.coveredTo, afterSegment: head.number, writer: this.writerId, at },
+      { takeOver: true },
+    );
     return recovered;
   }
 
@@ -270,18 +297,31 @@ export class Collector {
     const { source } = this.options;
     checkSameSource(recovered.source, identity);
     if (recovered.format !== source.format)
-      throw new OplogError("BAD_INPUT", `This log holds ${recovered.format === "oplog-entry" ? "oplog entries" : "change stream events"}; it can't go on with the other kind`, {
-        hint: `Use --capture ${recovered.format === "oplog-entry" ? "oplog" : "change-stream"}, or auto.`,
-      });
+      throw new OplogError(
+        "BAD_INPUT",
+        `This log holds ${recovered.format === "oplog-entry" ? "oplog entries" : "change stream events"}; it can't go on with the other kind`,
+        {
+          hint: `Use --capture ${recovered.format === "oplog-entry" ? "oplog" : "change-stream"}, or auto.`,
+        },
+      );
     const ahead = secondsOf(recovered.head.position.clusterTime) - secondsOf(await source.newest());
     if (ahead > AHEAD_SECONDS)
-      throw new OplogError("SOURCE_MISMATCH", `This log is ${ahead} seconds ahead of the source: the source was put back to an older state, or is another one`, {
-        hint: "Begin a new log for it under another name.",
-      });
+      throw new OplogError(
+        "SOURCE_MISMATCH",
+        `This log is ${ahead} seconds ahead of the source: the source was put back to an older state, or is another one`,
+        {
+          hint: "Begin a new log for it under another name.",
+        },
+      );
   }
 
   /** Repeats until it works; undefined when stopped meanwhile. */
-  private async trying<T>(side: Side, signal: AbortSignal, act: () => Promise<T>, isFinal: (error: unknown) => boolean): Promise<T | undefined> {
+  private async trying<T>(
+    side: Side,
+    signal: AbortSignal,
+    act: () => Promise<T>,
+    isFinal: (error: unknown) => boolean,
+  ): Promise<T | undefined> {
     while (!signal.aborted) {
       try {
         const result = await act();
@@ -356,7 +396,11 @@ export class Collector {
 
   private running(stream: EventStream): void {
     this.started = true;
-    this.board.update({ state: this.troubles.current ? "retrying_connection" : "running", notes: stream.notes, capture: this.options.source.format === "oplog-entry" ? "oplog" : "change-stream" });
+    this.board.update({
+      state: this.troubles.current ? "retrying_connection" : "running",
+      notes: stream.notes,
+      capture: this.options.source.format === "oplog-entry" ? "oplog" : "change-stream",
+    });
   }
 
   private showTrouble(): void {

@@ -37,7 +37,9 @@ export interface Coverage {
 }
 
 /** One segment as coverage sees it. */
-export type CoverageEntry = Pick<SegmentHeader, "number" | "kind" | "from" | "to" | "coveredTo" | "events" | "bytes" | "source" | "gap"> & { storedBytes: number };
+export type CoverageEntry = Pick<SegmentHeader, "number" | "kind" | "from" | "to" | "coveredTo" | "events" | "bytes" | "source" | "gap"> & {
+  storedBytes: number;
+};
 
 const at = (position: Position, clusterTime: ClusterTime): Position => ({ ...position, clusterTime });
 
@@ -59,7 +61,12 @@ export class CoverageBuilder {
     if (last && entry.number !== last.number + 1) {
       const missing = entry.number - last.number - 1;
       const numbers = missing === 1 ? `segment ${last.number + 1} is` : `segments ${last.number + 1} to ${entry.number - 1} are`;
-      coverage.gaps.push({ from: at(last.to, last.coveredTo), to: entry.from, cause: `${numbers} missing from the store`, detectedAt: new Date() });
+      coverage.gaps.push({
+        from: at(last.to, last.coveredTo),
+        to: entry.from,
+        cause: `${numbers} missing from the store`,
+        detectedAt: new Date(),
+      });
       this.open = null;
     }
     if (entry.kind === "gap") {
@@ -75,7 +82,13 @@ export class CoverageBuilder {
       // After a prune the first segment left holds events: what came before it is exclusive.
       const from = entry.kind === "events" ? entry.from : at(entry.to, entry.coveredTo);
       const to = at(entry.to, entry.coveredTo);
-      this.open = { from, to: to.clusterTime > from.clusterTime ? to : from, firstSegment: entry.number, lastSegment: entry.number, source: entry.source ?? null };
+      this.open = {
+        from,
+        to: to.clusterTime > from.clusterTime ? to : from,
+        firstSegment: entry.number,
+        lastSegment: entry.number,
+        source: entry.source ?? null,
+      };
       coverage.timelines.push(this.open);
     }
     this.last = entry;
@@ -83,14 +96,21 @@ export class CoverageBuilder {
 
   /** `checkpoint` extends the newest timeline when it was written after the newest segment. */
   finish(checkpoint: Checkpoint | null): Coverage {
-    if (checkpoint && this.open && this.last && checkpoint.afterSegment === this.last.number && checkpoint.coveredTo > this.open.to.clusterTime)
+    if (
+      checkpoint &&
+      this.open &&
+      this.last &&
+      checkpoint.afterSegment === this.last.number &&
+      checkpoint.coveredTo > this.open.to.clusterTime
+    )
       this.open.to = at(checkpoint.position, checkpoint.coveredTo);
     return this.coverage;
   }
 
   /** A gap that begins before the end of the timeline (events found missing afterwards) takes that end away. */
   private endAt(from: Position): void {
-    if (this.open && from.clusterTime < this.open.to.clusterTime) this.open.to = from.clusterTime > this.open.from.clusterTime ? from : this.open.from;
+    if (this.open && from.clusterTime < this.open.to.clusterTime)
+      this.open.to = from.clusterTime > this.open.from.clusterTime ? from : this.open.from;
   }
 }
 
@@ -105,15 +125,24 @@ export async function readCoverage(store: Store): Promise<Coverage> {
 
 /** The timeline that reaches from `after` (exclusive) to `to`; throws `OUTSIDE_COVERAGE` naming the hole or the end. */
 export function timelineFor(coverage: Coverage, after: ClusterTime, to: ClusterTime, print: (time: ClusterTime) => string): Timeline {
-  const found = coverage.timelines.find((timeline) => timeline.from.clusterTime <= after && after <= timeline.to.clusterTime && to <= timeline.to.clusterTime);
+  const found = coverage.timelines.find(
+    (timeline) => timeline.from.clusterTime <= after && after <= timeline.to.clusterTime && to <= timeline.to.clusterTime,
+  );
   if (found) return found;
   const outside = (what: string, hint: string) => new OplogError("OUTSIDE_COVERAGE", what, { hint });
   if (coverage.timelines.length === 0) throw outside("The log is empty", "Check the store and the name.");
   const gap = coverage.gaps.find((hole) => hole.to.clusterTime > after && hole.from.clusterTime < to);
-  if (gap) throw outside(`From ${print(gap.from.clusterTime)} to ${print(gap.to.clusterTime)} the log has a gap: ${gap.cause}`, "Choose a range on one side of the gap; range lists what is covered.");
+  if (gap)
+    throw outside(
+      `From ${print(gap.from.clusterTime)} to ${print(gap.to.clusterTime)} the log has a gap: ${gap.cause}`,
+      "Choose a range on one side of the gap; range lists what is covered.",
+    );
   const first = coverage.timelines[0]!;
   const last = coverage.timelines.at(-1)!;
-  if (after < first.from.clusterTime) throw outside(`The log begins at ${print(first.from.clusterTime)}, after ${print(after)}`, "Begin later, or from a base snapshot.");
-  throw outside(`The log reaches to ${print(last.to.clusterTime)}, not to ${print(to)}`, "Choose an earlier time, or wait until the collector has covered it.");
+  if (after < first.from.clusterTime)
+    throw outside(`The log begins at ${print(first.from.clusterTime)}, after ${print(after)}`, "Begin later, or from a base snapshot.");
+  throw outside(
+    `The log reaches to ${print(last.to.clusterTime)}, not to ${print(to)}`,
+    "Choose an earlier time, or wait until the collector has covered it.",
+  );
 }
-

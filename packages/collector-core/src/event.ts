@@ -87,7 +87,10 @@ export class ChangeEventScan {
     if (!kind) {
       // A deployment that makes names for ever must not fill the memory.
       if (this.kinds.size > MAX_INTERNED_KINDS) this.kinds.clear();
-      kind = { operation: bytes.toString("utf8", operationStart, operationEnd), namespace: namespaceEnd > 0 ? namespaceOf(bytes, namespaceStart) : "" };
+      kind = {
+        operation: bytes.toString("utf8", operationStart, operationEnd),
+        namespace: namespaceEnd > 0 ? namespaceOf(bytes, namespaceStart) : "",
+      };
       this.kinds.set(key, kind);
     }
     return kind;

@@ -6,7 +6,7 @@
  *     await collector.run(signal);
  */
 export { appendOnce } from "./append.js";
-export { type Batch } from "./batch.js";
+export type { Batch } from "./batch.js";
 export { type Clock, systemClock } from "./clock.js";
 export { type ClusterTime, clusterTime, dateOf, formatClusterTime, ordinalOf, parseClusterTime, secondsOf } from "./cluster-time.js";
 export { type Codec, compress, DEFAULT_CODEC, decompress } from "./codec.js";
@@ -17,7 +17,16 @@ export { isOplogError, OplogError, type OplogErrorCode } from "./errors.js";
 export { ChangeEventScan, type EventKind, positionOfEvent } from "./event.js";
 export { checkLogName, parseLogName, snapshotLogName } from "./log-name.js";
 export { clientOptions } from "./mongo-client.js";
-export { clusterTimeOfToken, comparePositions, type Position, type PrintedPosition, positionOfToken, printPosition, tokenData, tokenFromData } from "./position.js";
+export {
+  clusterTimeOfToken,
+  comparePositions,
+  type Position,
+  type PrintedPosition,
+  positionOfToken,
+  printPosition,
+  tokenData,
+  tokenFromData,
+} from "./position.js";
 export * from "./raw-bson.js";
 export { type ReadEventsOptions, readEvents, type StoredEvent } from "./read-events.js";
 export { redact, redactUri } from "./redact.js";
@@ -31,8 +40,8 @@ export {
   type GapCause,
   hashSegment,
   readPayload,
-  type SealedSegment,
   SEGMENT_FORMAT_VERSION,
+  type SealedSegment,
   type SegmentHeader,
   type SegmentKind,
   type SourceIdentity,
@@ -43,7 +52,14 @@ export { ChangeStreamSource, type ChangeStreamSourceOptions } from "./source/cha
 export { classifySourceError, type SourceErrorClass } from "./source/classify-error.js";
 export { identifyDeployment, newestClusterTime, oldestClusterTime, processIds, readOplogWindow } from "./source/deployment.js";
 export type { EventStream, OplogWindow, Source, StartPoint } from "./source/source.js";
-export { type CollectorState, type CollectorStatus, type PrintedStatus, printStatus, type StatusError, type StatusListener } from "./status.js";
+export {
+  type CollectorState,
+  type CollectorStatus,
+  type PrintedStatus,
+  printStatus,
+  type StatusError,
+  type StatusListener,
+} from "./status.js";
 export type { Checkpoint, Sink, Store, StoredHeader, StoreLocation, Writer } from "./store.js";
 export { openStore } from "./stores/open-store.js";
 export { resolveUri } from "./uri.js";

@@ -30,7 +30,9 @@ export function tokenData(token: Buffer): string {
 
 /** Bytes 1 to 8 of a token are its cluster time (byte 0 is the type, 0x82). */
 export function clusterTimeOfToken(data: string): ClusterTime | undefined {
-  return /^82[0-9A-F]{16}/i.test(data) ? clusterTime(Number.parseInt(data.slice(2, 10), 16), Number.parseInt(data.slice(10, 18), 16)) : undefined;
+  return /^82[0-9A-F]{16}/i.test(data)
+    ? clusterTime(Number.parseInt(data.slice(2, 10), 16), Number.parseInt(data.slice(10, 18), 16))
+    : undefined;
 }
 
 /** A token document from the hex text that users type and logs print. */

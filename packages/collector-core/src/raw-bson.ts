@@ -3,7 +3,18 @@
  * becomes an int, regex flags and invalid UTF-8 are lost), and one object for each event would be the slowest part of capture.
  */
 
-export const BSON_TYPE = { double: 0x01, string: 0x02, document: 0x03, array: 0x04, binary: 0x05, bool: 0x08, date: 0x09, int: 0x10, timestamp: 0x11, long: 0x12 } as const;
+export const BSON_TYPE = {
+  double: 0x01,
+  string: 0x02,
+  document: 0x03,
+  array: 0x04,
+  binary: 0x05,
+  bool: 0x08,
+  date: 0x09,
+  int: 0x10,
+  timestamp: 0x11,
+  long: 0x12,
+} as const;
 
 /** The bytes that a value of `type` takes, from its first byte at `at`. */
 export function valueLength(type: number, bytes: Buffer, at: number): number {
@@ -114,7 +125,8 @@ export function rawNumber(value: { type: number; bytes: Buffer } | undefined): n
 export function* documentsIn(bytes: Buffer): Generator<Buffer> {
   for (let at = 0; at < bytes.length; ) {
     const length = bytes.readInt32LE(at);
-    if (length < 5 || at + length > bytes.length) throw new RangeError(`The document at byte ${at} says it has ${length} bytes, but ${bytes.length - at} are left`);
+    if (length < 5 || at + length > bytes.length)
+      throw new RangeError(`The document at byte ${at} says it has ${length} bytes, but ${bytes.length - at} are left`);
     yield bytes.subarray(at, at + length);
     at += length;
   }

@@ -23,7 +23,10 @@ export interface ReadEventsOptions {
 }
 
 /** The events of `(after, to]` in order. Holds one segment in memory. Throws `DAMAGED` at a segment that is not what was stored. */
-export async function* readEvents(store: Store, { after = -1n, to, wanted = () => true }: ReadEventsOptions = {}): AsyncGenerator<StoredEvent> {
+export async function* readEvents(
+  store: Store,
+  { after = -1n, to, wanted = () => true }: ReadEventsOptions = {},
+): AsyncGenerator<StoredEvent> {
   const scan = new ChangeEventScan();
   for await (const stored of store.headers()) {
     const header = decodeHeader(stored.header);
@@ -37,7 +40,8 @@ export async function* readEvents(store: Store, { after = -1n, to, wanted = () =
       const end = scan.read(payload, at);
       const time = scan.clusterTime;
       if (to !== undefined && time > to) return;
-      if (time > after) yield { format: header.format, bytes: payload.subarray(at, end), clusterTime: time, kind: scan.kind, segment: stored.number };
+      if (time > after)
+        yield { format: header.format, bytes: payload.subarray(at, end), clusterTime: time, kind: scan.kind, segment: stored.number };
       at = end;
     }
   }

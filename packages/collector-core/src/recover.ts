@@ -26,7 +26,11 @@ export async function recover(store: Store, checkpoint: Checkpoint | null): Prom
       newest = header;
       head = { number: stored.number, hash: stored.hash, position: header.to, coveredTo: header.coveredTo };
       if (checkpoint?.afterSegment === stored.number && comparePositions(checkpoint.position, header.to) >= 0)
-        head = { ...head, position: checkpoint.position, coveredTo: checkpoint.coveredTo > head.coveredTo ? checkpoint.coveredTo : head.coveredTo };
+        head = {
+          ...head,
+          position: checkpoint.position,
+          coveredTo: checkpoint.coveredTo > head.coveredTo ? checkpoint.coveredTo : head.coveredTo,
+        };
     }
     if (header.source) return { head: head!, source: header.source, format: newest.format, lastEventAt: newest.to.wallTime };
   }
@@ -44,8 +48,11 @@ export function checkSameSource(stored: SourceIdentity, found: SourceIdentity): 
     });
   if (stored.database !== found.database) throw differs(`it covers ${scope(stored)}, now ${scope(found)} is asked for`);
   if (stored.replicaSetId && found.replicaSetId && stored.replicaSetId !== found.replicaSetId)
-    throw differs(`deployment ${stored.replicaSetId} (${stored.setName ?? "sharded"}), now deployment ${found.replicaSetId} (${found.setName ?? "sharded"}) answers`);
-  if (stored.setName !== found.setName) throw differs(`the set ${stored.setName ?? "(sharded)"}, now ${found.setName ?? "(sharded)"} answers`);
+    throw differs(
+      `deployment ${stored.replicaSetId} (${stored.setName ?? "sharded"}), now deployment ${found.replicaSetId} (${found.setName ?? "sharded"}) answers`,
+    );
+  if (stored.setName !== found.setName)
+    throw differs(`the set ${stored.setName ?? "(sharded)"}, now ${found.setName ?? "(sharded)"} answers`);
 }
 
 const scope = ({ database }: SourceIdentity): string => (database === null ? "the whole deployment" : `the database ${database}`);

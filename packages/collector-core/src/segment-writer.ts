@@ -5,7 +5,15 @@ import { type Codec, compress } from "./codec.js";
 import { OplogError } from "./errors.js";
 import type { EventKind } from "./event.js";
 import { comparePositions, type Position } from "./position.js";
-import { type EventCount, type EventFormat, type GapCause, type SealedSegment, type SegmentKind, type SourceIdentity, sealSegment } from "./segment.js";
+import {
+  type EventCount,
+  type EventFormat,
+  type GapCause,
+  type SealedSegment,
+  type SegmentKind,
+  type SourceIdentity,
+  sealSegment,
+} from "./segment.js";
 
 /** When a segment is sealed: whichever comes first. */
 export interface SegmentLimits {
@@ -144,7 +152,15 @@ export class SegmentWriter {
   }
 
   /** Stores a segment without events: the beginning of a timeline, or a gap. Nothing may be open or pending. */
-  async appendMark(mark: { kind: Exclude<SegmentKind, "events">; from: Position; to: Position; coveredTo: ClusterTime; source: SourceIdentity; format: EventFormat; gap?: GapCause }): Promise<void> {
+  async appendMark(mark: {
+    kind: Exclude<SegmentKind, "events">;
+    from: Position;
+    to: Position;
+    coveredTo: ClusterTime;
+    source: SourceIdentity;
+    format: EventFormat;
+    gap?: GapCause;
+  }): Promise<void> {
     await this.flush();
     await this.append({ ...mark, codec: "none", events: 0, bytes: 0, counts: [], payload: Buffer.alloc(0) });
     this.position = mark.to;
@@ -180,7 +196,17 @@ export class SegmentWriter {
     if (this.open && this.open.format !== format) this.seal();
     if (!this.open) {
       const sealed = new AbortController();
-      const open: OpenSegment = { slices: [], events: 0, bytes: 0, counts: new Map(), format, to: this.position, coveredTo: this.coveredTo, currentTo: 0, sealed };
+      const open: OpenSegment = {
+        slices: [],
+        events: 0,
+        bytes: 0,
+        counts: new Map(),
+        format,
+        to: this.position,
+        coveredTo: this.coveredTo,
+        currentTo: 0,
+        sealed,
+      };
       this.open = open;
       void this.options.clock.sleep(this.options.limits.ageMs, sealed.signal).then(() => {
         if (this.open === open) this.seal();
@@ -212,9 +238,23 @@ export class SegmentWriter {
         const counts = [...next.counts].map(([kind, events]) => ({ ...kind, events }));
         const payload = await next.payload;
         const header = { kind: "events" as const, from: this.head.position, to: next.to, coveredTo: next.coveredTo, format: next.format };
-        const storedBytes = await this.append({ ...header, codec: this.options.codec, events: next.events, bytes: next.bytes, counts, payload });
+        const storedBytes = await this.append({
+          ...header,
+          codec: this.options.codec,
+          events: next.events,
+          bytes: next.bytes,
+          counts,
+          payload,
+        });
         this.pending.shift();
-        this.options.onAppended({ head: this.head, events: next.events, bytes: next.bytes, storedBytes, counts, currentTo: next.currentTo });
+        this.options.onAppended({
+          head: this.head,
+          events: next.events,
+          bytes: next.bytes,
+          storedBytes,
+          counts,
+          currentTo: next.currentTo,
+        });
         this.wakeAll();
       }
     } catch (error) {
@@ -242,9 +282,17 @@ export class SegmentWriter {
     gap?: GapCause;
   }): Promise<number> {
     if (fields.kind === "events" && comparePositions(fields.to, this.head.position) < 0)
-      throw new OplogError("DAMAGED", "The source went back behind what is stored", { hint: "This is a defect; please report it with the log of the collector." });
+      throw new OplogError("DAMAGED", "The source went back behind what is stored", {
+        hint: "This is a defect; please report it with the log of the collector.",
+      });
     const segment = sealSegment(
-      { number: this.head.number + 1, log: this.options.log, previous: this.head.hash, sealedAt: new Date(this.options.clock.now()), ...fields },
+      {
+        number: this.head.number + 1,
+        log: this.options.log,
+        previous: this.head.hash,
+        sealedAt: new Date(this.options.clock.now()),
+        ...fields,
+      },
       payload,
     );
     await this.options.store(segment);

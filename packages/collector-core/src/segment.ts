@@ -157,7 +157,10 @@ export function sealSegment(header: SegmentHeader, payload: Buffer): SealedSegme
 /** The events of a segment, one after another; throws `DAMAGED` when they are not what was sealed. */
 export async function readPayload(segment: SealedSegment, header = decodeHeader(segment.header)): Promise<Buffer> {
   const damaged = (what: string, cause?: unknown) =>
-    new OplogError("DAMAGED", `Segment ${segment.number} ${what}`, { cause, hint: "Run verify; restore the store from its own backup, or restore to a time before this segment." });
+    new OplogError("DAMAGED", `Segment ${segment.number} ${what}`, {
+      cause,
+      hint: "Run verify; restore the store from its own backup, or restore to a time before this segment.",
+    });
   if (!hashSegment(segment.header, segment.payload).equals(segment.hash)) throw damaged("does not have the hash it was stored with");
   let payload: Buffer;
   try {

@@ -27,7 +27,10 @@ export class Troubles {
     const attempt = (this.open.get(side)?.attempt ?? 0) + 1;
     const described = describeError(error);
     if (attempt > this.retry.maxRetries)
-      throw new OplogError("UNREACHABLE", `The ${side} could not be used in ${attempt} tries; the last answer: ${described.message}`, { cause: error, hint: described.hint });
+      throw new OplogError("UNREACHABLE", `The ${side} could not be used in ${attempt} tries; the last answer: ${described.message}`, {
+        cause: error,
+        hint: described.hint,
+      });
     this.open.set(side, { ...described, message: `${side}: ${described.message}`, attempt });
     this.onChange();
     if (atOnce && attempt === 1) return;

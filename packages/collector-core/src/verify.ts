@@ -50,16 +50,25 @@ export async function verifyLog(store: Store, log: string, onProgress: (sofar: V
 /** A store that does not answer says nothing about the log. */
 const isUnreachable = (error: unknown): boolean => /^Mongo(Network|ServerSelection|Server)/.test((error as Error)?.name ?? "");
 
-function inconsistency(header: SegmentHeader, number: number, log: string, before: { hash: Buffer; header: SegmentHeader } | null, payload: Buffer): string | null {
+function inconsistency(
+  header: SegmentHeader,
+  number: number,
+  log: string,
+  before: { hash: Buffer; header: SegmentHeader } | null,
+  payload: Buffer,
+): string | null {
   if (header.number !== number) return `is stored as ${number} and says it is ${header.number}`;
   if (header.log !== log) return `belongs to the log ${header.log}`;
   if (before) {
     if (!header.previous?.equals(before.hash)) return "is not chained to the segment before it";
-    if (header.kind === "events" && comparePositions(header.from, before.header.to) !== 0) return "does not begin where the segment before it ended";
+    if (header.kind === "events" && comparePositions(header.from, before.header.to) !== 0)
+      return "does not begin where the segment before it ended";
     if (comparePositions(header.to, header.from) < 0 && header.kind !== "gap") return "ends before it begins";
   } else if (number === 1 && header.previous) return "is the first one and names one before it";
   let events = 0;
   for (const _ of documentsIn(payload)) events++;
   const counted = header.counts.reduce((sum, count) => sum + count.events, 0);
-  return events === header.events && (header.kind !== "events" || counted === events) ? null : `holds ${events} events, its header says ${header.events}`;
+  return events === header.events && (header.kind !== "events" || counted === events)
+    ? null
+    : `holds ${events} events, its header says ${header.events}`;
 }

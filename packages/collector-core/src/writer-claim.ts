@@ -21,7 +21,11 @@ export function checkNoOtherWriter(checkpoint: Checkpoint | null, self: Writer, 
   if (!checkpoint || !other || other.id === self.id) return;
   if (now - checkpoint.at.getTime() > WRITER_SILENT_MS) return;
   if (other.host === machine.host && !machine.isAlive(other.pid)) return;
-  throw new OplogError("FENCED", `Another collector writes this log: process ${other.pid} on ${other.host}, last seen ${checkpoint.at.toISOString()}`, {
-    hint: `Stop it first. If it is gone, this log can be taken over ${WRITER_SILENT_MS / 1000} seconds after it was last seen.`,
-  });
+  throw new OplogError(
+    "FENCED",
+    `Another collector writes this log: process ${other.pid} on ${other.host}, last seen ${checkpoint.at.toISOString()}`,
+    {
+      hint: `Stop it first. If it is gone, this log can be taken over ${WRITER_SILENT_MS / 1000} seconds after it was last seen.`,
+    },
+  );
 }

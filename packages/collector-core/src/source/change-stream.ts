@@ -49,11 +49,22 @@ export class ChangeStreamSource implements Source {
     const session = this.client.startSession();
     try {
       const { reply, options, namespace } = await this.openCursor(startFields, sharded, session);
-      if (!reply.postBatchToken) throw new OplogError("SOURCE_UNSUITABLE", "The server sent no resume token with an empty reply; MongoDB 4.0.7 and newer do");
+      if (!reply.postBatchToken)
+        throw new OplogError("SOURCE_UNSUITABLE", "The server sent no resume token with an empty reply; MongoDB 4.0.7 and newer do");
       const opened = positionOfToken(reply.postBatchToken);
       // Resumed: what is stored already decides. Begun anew: a high-water mark at T precedes the events of T.
       const position: Position = start.kind === "after" ? start.position : opened;
-      return new ChangeEventStream(this.client, session, namespace, reply, position, opened.clusterTime - 1n, sharded, streamNotes(options), signal);
+      return new ChangeEventStream(
+        this.client,
+        session,
+        namespace,
+        reply,
+        position,
+        opened.clusterTime - 1n,
+        sharded,
+        streamNotes(options),
+        signal,
+      );
     } catch (error) {
       await session.endSession();
       throw error;
@@ -95,7 +106,11 @@ export class ChangeStreamSource implements Source {
     }
   }
 
-  private async openCursor(start: Document, sharded: boolean, session: ClientSession): Promise<{ reply: CursorReply; options: StreamOptions; namespace: string }> {
+  private async openCursor(
+    start: Document,
+    sharded: boolean,
+    session: ClientSession,
+  ): Promise<{ reply: CursorReply; options: StreamOptions; namespace: string }> {
     const db = this.client.db(this.database ?? "admin");
     const candidates = this.accepted ? [this.accepted] : STREAM_OPTIONS;
     let refused: unknown;
@@ -176,7 +191,10 @@ class ChangeEventStream implements EventStream {
     const askedAt = Date.now();
     const { cursor } = await this.client
       .db(this.namespace.slice(0, dot))
-      .command({ getMore: Long.fromBigInt(this.cursorId), collection: this.namespace.slice(dot + 1), batchSize: REPLY_EVENTS, maxTimeMS: awaitMs }, RAW(this.session));
+      .command(
+        { getMore: Long.fromBigInt(this.cursorId), collection: this.namespace.slice(dot + 1), batchSize: REPLY_EVENTS, maxTimeMS: awaitMs },
+        RAW(this.session),
+      );
     return { reply: readCursorReply(cursor as Buffer), askedAt };
   }
 

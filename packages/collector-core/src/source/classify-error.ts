@@ -61,6 +61,8 @@ export function classifySourceError(error: unknown): SourceErrorClass {
 
 /** Store errors that trying again can't mend: another writer, a damaged log, a refused login. */
 export const isFatalStoreError = (error: unknown): boolean =>
-  isOplogError(error) ? error.code !== "STORE_FAILED" && error.code !== "UNREACHABLE" : codeOf(error) !== undefined && STORE_FATAL_CODES.has(codeOf(error)!);
+  isOplogError(error)
+    ? error.code !== "STORE_FAILED" && error.code !== "UNREACHABLE"
+    : codeOf(error) !== undefined && STORE_FATAL_CODES.has(codeOf(error)!);
 
 const STORE_FATAL_CODES = new Set([13, 18, 8000]); // Unauthorized, AuthenticationFailed, AtlasError

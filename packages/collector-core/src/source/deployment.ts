@@ -25,11 +25,17 @@ export async function identifyDeployment(client: MongoClient, database: string |
   const version = String(build.version);
   const sharded = greeting.msg === "isdbgrid";
   if (!sharded && !greeting.setName)
-    throw new OplogError("SOURCE_UNSUITABLE", `The source (MongoDB ${version}) is a standalone server; only replica sets and sharded clusters keep an oplog`, {
-      hint: "Start mongod with --replSet and run rs.initiate() once, even for a single node.",
-    });
+    throw new OplogError(
+      "SOURCE_UNSUITABLE",
+      `The source (MongoDB ${version}) is a standalone server; only replica sets and sharded clusters keep an oplog`,
+      {
+        hint: "Start mongod with --replSet and run rs.initiate() once, even for a single node.",
+      },
+    );
   if (Number.parseInt(version, 10) < OLDEST_MAJOR)
-    throw new OplogError("SOURCE_UNSUITABLE", `The source runs MongoDB ${version}; capture needs ${OLDEST_MAJOR}.0 or newer`, { hint: "Upgrade the source." });
+    throw new OplogError("SOURCE_UNSUITABLE", `The source runs MongoDB ${version}; capture needs ${OLDEST_MAJOR}.0 or newer`, {
+      hint: "Upgrade the source.",
+    });
   return { replicaSetId: await replicaSetId(client, sharded), setName: greeting.setName ?? null, sharded, version, database };
 }
 

@@ -79,7 +79,7 @@ export class ReplyReader {
       times[index * 2 + 1] = scan.ordinal;
       kinds.push(scan.kind);
       wallTime = scan.wallTime;
-const text = scan.tokenStart + TOKEN_TEXT_OFFSET;
+      const text = scan.tokenStart + TOKEN_TEXT_OFFSET;
       this.lastToken = event.subarray(text, text + tokenTextLength(event, scan.tokenStart));
     }
     const events = kinds.length;
@@ -106,7 +106,15 @@ const text = scan.tokenStart + TOKEN_TEXT_OFFSET;
   }
 
   /** The rule of coverage: a cluster time is complete once the stream has shown something later, or had nothing more to show. */
-  private advance(events: number, postBatchToken: Buffer | null, payload: Buffer, ends: Uint32Array, wallTime: number, before: ClusterTime, empty: boolean): void {
+  private advance(
+    events: number,
+    postBatchToken: Buffer | null,
+    payload: Buffer,
+    ends: Uint32Array,
+    wallTime: number,
+    before: ClusterTime,
+    empty: boolean,
+  ): void {
     const wall = events > 0 ? new Date(wallTime) : this.position.wallTime;
     // While fragments are outstanding the server's token points into the middle of an event.
     if (postBatchToken && this.fragments.length === 0) this.position = positionOfToken(postBatchToken, wall);
@@ -115,7 +123,8 @@ const text = scan.tokenStart + TOKEN_TEXT_OFFSET;
       this.position = positionOfToken(Buffer.from(token.bytes), wall);
     }
     if (this.fragments.length > 0) this.cover(before);
-    else if (!this.position.token || tokenData(this.position.token) === this.lastToken.toString("latin1")) this.cover(empty && !this.sharded ? this.lastTime : before);
+    else if (!this.position.token || tokenData(this.position.token) === this.lastToken.toString("latin1"))
+      this.cover(empty && !this.sharded ? this.lastTime : before);
     // A high-water mark: nothing before it is outstanding, but an event of its own cluster time may still come.
     else this.cover(this.position.clusterTime - 1n);
   }
@@ -134,11 +143,14 @@ const text = scan.tokenStart + TOKEN_TEXT_OFFSET;
     const { fragment: number, of } = BSON.deserialize(fragment.subarray(splitEvent)) as { fragment: number; of: number };
     if (number === 1) this.fragments = [];
     this.fragments.push(fragment);
-    if (this.fragments.length !== number) throw new RangeError(`Fragment ${number} of ${of} of a large event came after fragment ${this.fragments.length - 1}`);
+    if (this.fragments.length !== number)
+      throw new RangeError(`Fragment ${number} of ${of} of a large event came after fragment ${this.fragments.length - 1}`);
     if (number < of) return null;
     const token = rawElement(fragment, "_id")!;
     const parts = [fragment.subarray(token.start, token.end)];
-    for (const one of this.fragments) for (const { name, start, end } of rawElements(one)) if (name !== "_id" && name !== "splitEvent") parts.push(one.subarray(start, end));
+    for (const one of this.fragments)
+      for (const { name, start, end } of rawElements(one))
+        if (name !== "_id" && name !== "splitEvent") parts.push(one.subarray(start, end));
     this.fragments = [];
     return wrapDocument(parts);
   }

@@ -44,7 +44,10 @@ export function streamPipeline(options: StreamOptions, scope: { wholeDeployment:
 export function streamNotes(options: StreamOptions): string[] {
   const notes: string[] = [];
   if (!options.exact)
-    notes.push("The server does not give its exact update diffs: field order after pipeline updates, dotted names, time series and system collections may not be restored exactly.");
-  if (!options.split) notes.push("The server has no $changeStreamSplitLargeEvent (6.0.9 and newer have it): an event beyond 16 MiB can't be delivered.");
+    notes.push(
+      "The server does not give its exact update diffs: field order after pipeline updates, dotted names, time series and system collections may not be restored exactly.",
+    );
+  if (!options.split)
+    notes.push("The server has no $changeStreamSplitLargeEvent (6.0.9 and newer have it): an event beyond 16 MiB can't be delivered.");
   return notes;
 }
