@@ -29,11 +29,13 @@ export class CheckpointKeeper {
   /** A position ahead of the newest segment only when nothing is in memory: an idle tick must never pass events still in hand. */
   private checkpoint(writer: Writer | null): Checkpoint {
     const { head } = this.writer;
-    const ahead = this.writer.idle && comparePositions(this.writer.position, head.position) > 0;
-    const { position, coveredTo } = ahead ? this.writer : head;
+    const { writer: added } = this;
+    // An idle source's empty reply tells that the newest event's cluster time is complete, without a newer position.
+    const ahead = added.idle && (comparePositions(added.position, head.position) > 0 || added.coveredTo > head.coveredTo);
+    const { position, coveredTo } = ahead ? added : head;
     return {
       position,
-      coveredTo: ahead ? this.writer.coveredTo : coveredTo,
+      coveredTo,
       afterSegment: head.number,
       writer,
       at: new Date(this.clock.now()),

@@ -1,0 +1,47 @@
+import { BSON_TYPE, rawElements } from "@oplog-collector/collector-core";
+import { BSON } from "mongodb";
+
+/**
+ * A BSON document as canonical Extended JSON, in one line. Read from the bytes: an object in between would move integer-like names to the front
+ * and lose all but the last of two equal names.
+ */
+export function canonicalJson(bytes: Buffer, at = 0): string {
+  let out = "";
+  for (const { type, name, valueStart, end } of rawElements(bytes, at))
+    out += `${out && ","}${JSON.stringify(name)}:${valueText(type, bytes, valueStart, end)}`;
+  return `{${out}}`;
+}
+
+function valueText(type: number, bytes: Buffer, at: number, end: number): string {
+  if (type === BSON_TYPE.document) return canonicalJson(bytes, at);
+  if (type === BSON_TYPE.array) return arrayText(bytes, at);
+  return scalarText(type, bytes.subarray(at, end));
+}
+
+function arrayText(bytes: Buffer, at: number): string {
+  let out = "";
+  for (const { type, valueStart, end } of rawElements(bytes, at)) out += `${out && ","}${valueText(type, bytes, valueStart, end)}`;
+  return `[${out}]`;
+}
+
+/** As the driver writes it, which knows the form of each type. */
+function scalarText(type: number, value: Buffer): string {
+  const document = Buffer.allocUnsafe(4 + 3 + value.length + 1);
+  document.writeInt32LE(document.length, 0);
+  document[4] = type;
+  document[5] = NAME;
+  document[6] = 0;
+  value.copy(document, 7);
+  document[document.length - 1] = 0;
+  return BSON.EJSON.stringify(BSON.deserialize(document, AS_IT_IS)[String.fromCharCode(NAME)], { relaxed: false });
+}
+
+const NAME = "v".charCodeAt(0);
+
+const AS_IT_IS = {
+  promoteValues: false,
+  promoteLongs: false,
+  promoteBuffers: false,
+  bsonRegExp: true,
+  validation: { utf8: false },
+} as const;

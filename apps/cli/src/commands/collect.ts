@@ -1,0 +1,132 @@
+import {
+  type Codec,
+  Collector,
+  clusterTime,
+  openStore,
+  positionOfToken,
+  resolveUri,
+  type StartPoint,
+  tokenFromData,
+} from "@oplog-collector/collector-core";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { CAPTURE_MODES, type CaptureMode, chooseSource } from "../choose-source.js";
+import { makeLogger } from "../logger.js";
+import { nameOption } from "../open-log.js";
+import { StatusReport } from "../status-report.js";
+import { stopSignal } from "../stop-signal.js";
+import { parseTime } from "../time.js";
+
+interface CollectOptions {
+  source: string;
+  store: string;
+  name: string;
+  database?: string;
+  from: StartPoint;
+  capture: CaptureMode;
+  rpo?: number;
+  exitWhenCaughtUp?: boolean;
+  acceptGap?: boolean;
+  codec: Codec;
+  maxRetries?: number;
+  json?: boolean;
+}
+
+export const addCollect = (program: Command): void => {
+  program
+    .command("collect")
+    .summary("records a deployment's changes into a log")
+    .description(
+      "Records every change of a MongoDB deployment into a log, in the foreground, until SIGINT or SIGTERM: then all that was read is stored, and it exits with 0. Started again, it goes on where the log ends.",
+    )
+    .requiredOption(
+      "--source <uri>",
+      "the deployment to record: mongodb://…, or env:NAME, file-ref:PATH to keep it out of the process list",
+    )
+    .requiredOption("--store <uri>", "where the log goes: mongodb://…, file:///dir, env:NAME or file-ref:PATH")
+    .addOption(nameOption())
+    .option("--database <db>", "record only this database")
+    .option("--from <start>", "where a new log begins: now, oldest (as far back as the oplog reaches) or a TIME", parseStart, {
+      kind: "now",
+    } as StartPoint)
+    .addOption(new Option("--capture <mode>", "how the source is read").choices(CAPTURE_MODES).default("auto"))
+    .option(
+      "--rpo <ms>",
+      "recovery point objective: events are stored at most so many milliseconds after they were read (1000)",
+      parseMilliseconds,
+    )
+    .option("--exit-when-caught-up", "stop when the source has nothing more to show")
+    .option("--accept-gap", "when the source no longer has our position: store a gap with its cause and go on, once")
+    .addOption(
+      new Option("--codec <codec>", "how segments are compressed; zstd needs Node 22.15, also to restore")
+        .choices(["gzip", "zstd", "none"])
+        .default("gzip"),
+    )
+    .option("--max-retries <n>", "give up after so many tries in a row without success (never)", parseCount)
+    .option("--json", "print the status as JSON lines: at each change and at least every 5 s")
+    .addHelpText("after", HELP)
+    .action(collect);
+};
+
+const HELP = `
+TIME is ISO-8601 ("2026-11-22T14:05:24Z"), a cluster time ("1795356656,17") or a resume token.
+Logs go to stderr as JSON lines; OPLOG_LOG_LEVEL sets their level.
+
+Examples:
+  $ oplog collect --source mongodb://127.0.0.1:27017 --store file:///var/lib/oplog --name shop
+  $ SOURCE='mongodb://user:secret@db1,db2/?replicaSet=rs0' oplog collect --source env:SOURCE --store env:STORE --name shop --rpo 500`;
+
+async function collect(options: CollectOptions): Promise<void> {
+  const report = new StatusReport(options.json ?? false);
+  const logger = makeLogger((line) => report.log(line));
+  const stop = stopSignal();
+  const source = await chooseSource({ capture: options.capture, uri: resolveUri(options.source), database: options.database ?? null });
+  try {
+    const location = await openStore(options.store);
+    try {
+      const store = await location.log(options.name);
+      try {
+        const collector = new Collector({
+          name: options.name,
+          source,
+          store,
+          from: options.from,
+          acceptGap: options.acceptGap,
+          exitWhenCaughtUp: options.exitWhenCaughtUp,
+          codec: options.codec,
+          logger,
+          ...(options.rpo !== undefined && { limits: { ageMs: options.rpo } }),
+          ...(options.maxRetries !== undefined && { retry: { maxRetries: options.maxRetries } }),
+        });
+        report.follow(collector);
+        await collector.run(stop.signal).finally(() => report.finish());
+      } finally {
+        await store.close();
+      }
+    } finally {
+      await location.close();
+    }
+  } finally {
+    await source.close();
+    stop.release();
+  }
+}
+
+function parseStart(text: string): StartPoint {
+  if (text === "now" || text === "oldest") return { kind: text };
+  const time = parseTime(text);
+  if (time.kind === "now") return { kind: "now" };
+  if (time.kind === "token") return { kind: "after", position: positionOfToken(tokenFromData(time.token)) };
+  if (time.kind === "clusterTime") return { kind: "time", after: time.clusterTime };
+  // A whole second and not the millisecond: rather some events too many at the beginning of a log than one too few.
+  return { kind: "time", after: clusterTime(Math.floor(time.date.getTime() / 1000), 0) };
+}
+
+function parseMilliseconds(text: string): number {
+  if (!/^\d{1,9}$/.test(text) || Number(text) === 0) throw new InvalidArgumentError("It is not a whole number of milliseconds above 0.");
+  return Number(text);
+}
+
+function parseCount(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("It is not a whole number.");
+  return Number(text);
+}
