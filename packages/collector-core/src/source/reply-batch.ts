@@ -89,7 +89,10 @@ export class ReplyReader {
         const time = clusterTime(times[event * 2]!, times[event * 2 + 1]!);
         if (times[event * 2] !== scan.seconds || times[event * 2 + 1] !== scan.ordinal) before = time;
       }
-      this.lastTime = clusterTime(times[events * 2 - 2]!, times[events * 2 - 1]!);
+      const last = clusterTime(times[events * 2 - 2]!, times[events * 2 - 1]!);
+      // A later cluster time has come, so the one at which the reply before ended is complete.
+      if (before === 0n && this.lastTime < last) before = this.lastTime;
+      this.lastTime = last;
     }
     this.advance(events, postBatchToken, payload.subarray(0, filled), ends, wallTime, before, count === 0);
     return {
@@ -102,6 +105,7 @@ export class ReplyReader {
       position: this.position,
       coveredTo: this.coveredTo,
       currentTo: count === 0 ? askedAt : Number.isNaN(wallTime) ? 0 : wallTime,
+      caughtUp: count === 0,
     };
   }
 
