@@ -14,11 +14,12 @@ import { checkSameSource, type Recovered, recover } from "./recover.js";
 import { DEFAULT_RETRY, type RetryOptions } from "./retry.js";
 import type { SealedSegment, SourceIdentity } from "./segment.js";
 import { type Appended, DEFAULT_SEGMENT_LIMITS, type SegmentLimits, SegmentWriter } from "./segment-writer.js";
+import { checkNoSelfCapture } from "./self-capture.js";
 import { classifySourceError, isFatalStoreError } from "./source/classify-error.js";
 import type { EventStream, Source, StartPoint } from "./source/source.js";
 import { isStalled, type StallLook } from "./stall.js";
 import { type CollectorState, type CollectorStatus, initialStatus, StatusBoard, type StatusListener } from "./status.js";
-import type { Store, Writer } from "./store.js";
+import type { Store, StoreLocation, Writer } from "./store.js";
 import { type Side, Troubles } from "./trouble.js";
 import { CHECKPOINT_INTERVAL_MS, checkNoOtherWriter, type Machine } from "./writer-claim.js";
 
@@ -27,6 +28,8 @@ export interface CollectorOptions {
   name: string;
   source: Source;
   store: Store;
+  /** The place the store was opened in: refused when it lies inside what is captured. @default not checked */
+  storeLocation?: Pick<StoreLocation, "deployment">;
   /** Where a log that is empty begins; a log that exists goes on where it ended. @default now */
   from?: StartPoint;
   /** When the source no longer has our position: store a gap and go on, once, instead of stopping. @default false */
@@ -64,7 +67,8 @@ const AHEAD_SECONDS = 60;
  *     await collector.run(signal);
  */
 export class Collector {
-  private readonly options: Required<Omit<CollectorOptions, "limits" | "retry">> & { limits: SegmentLimits; retry: RetryOptions };
+  private readonly options: Required<Omit<CollectorOptions, "limits" | "retry" | "storeLocation">> &
+    Pick<CollectorOptions, "storeLocation"> & { limits: SegmentLimits; retry: RetryOptions };
   private readonly board = new StatusBoard(initialStatus(process.pid));
   private readonly troubles: Troubles;
   private readonly writerId: Writer;
@@ -104,28 +108,28 @@ export class Collector {
 
   /** Captures until the signal aborts (resolves, with all stored) or something happens that trying again can't mend (throws `OplogError`). */
   async run(signal: AbortSignal = new AbortController().signal): Promise<void> {
-    const { logger } = this.options;
     try {
       await this.capture(signal);
       this.board.update({ state: "stopped", error: null });
     } catch (error) {
       const described = describeError(error);
       this.board.update({ state: endState(error), error: described });
-      logger.error({ ...described }, "the collector has stopped");
       throw isOplogError(error) ? error : new OplogError("UNREACHABLE", described.message, { cause: error, hint: described.hint });
     }
   }
 
   private async capture(signal: AbortSignal): Promise<void> {
     const { source, store, name, limits, codec, clock } = this.options;
-    const identity = await this.trying("source", signal, () => source.identify(), isHopeless);
+    const identity = await this.trying("source", signal, () => this.identify(), isHopeless);
     const recovered = await this.trying("store", signal, () => this.claim(), isFatalStoreError);
     if (!identity || recovered === undefined) return; // stopped before anything began
     if (recovered) await this.checkContinues(recovered, identity);
 
     let stream: EventStream | null = null;
     const stopSource = new AbortController();
-    const start: StartPoint = recovered ? { kind: "after", position: recovered.head.position } : this.options.from;
+    const start: StartPoint = recovered
+      ? { kind: "after", position: recovered.head.position, coveredTo: recovered.head.coveredTo }
+      : this.options.from;
     if (!recovered) stream = (await this.trying("source", signal, () => source.open(start, stopSource.signal), isHopeless)) ?? null;
     if (!recovered && !stream) return;
     const head = recovered?.head ?? { number: 0, hash: null, position: stream!.position, coveredTo: stream!.coveredTo };
@@ -198,15 +202,15 @@ export class Collector {
       const streamSignal = AbortSignal.any([signal, reopen.signal]);
       try {
         if (!stream) {
-          checkSameSource(identity, await source.identify());
-          stream = await source.open({ kind: "after", position: writer.position, byTime }, streamSignal);
+          checkSameSource(identity, await this.identify());
+          stream = await source.open({ kind: "after", position: writer.position, coveredTo: writer.coveredTo, byTime }, streamSignal);
         }
         byTime = false;
         this.running(stream);
         for await (const batch of stream) {
           await writer.add(batch);
           this.troubles.over("source");
-          if (batch.events === 0 && this.options.exitWhenCaughtUp) return;
+          if (batch.caughtUp && this.options.exitWhenCaughtUp) return;
         }
       } catch (error) {
         if (signal.aborted || isOplogError(error, "FENCED")) throw error;
@@ -275,6 +279,14 @@ export class Collector {
         await this.troubles.failed("store", error, signal.aborted ? NEVER : signal);
       }
     }
+  }
+
+  private async identify(): Promise<SourceIdentity> {
+    const { source, storeLocation } = this.options;
+    const identity = await source.identify();
+    if (storeLocation?.deployment)
+      checkNoSelfCapture({ processIds: await source.processIds(), database: identity.database }, storeLocation.deployment);
+    return identity;
   }
 
   /** Reads where the log ends and takes it over for this run. */

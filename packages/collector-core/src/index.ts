@@ -7,6 +7,7 @@
  */
 export { appendOnce } from "./append.js";
 export type { Batch } from "./batch.js";
+export { canonicalJson } from "./canonical-json.js";
 export { type Clock, systemClock } from "./clock.js";
 export { type ClusterTime, clusterTime, dateOf, formatClusterTime, ordinalOf, parseClusterTime, secondsOf } from "./cluster-time.js";
 export { type Codec, compress, DEFAULT_CODEC, decompress } from "./codec.js";
@@ -17,6 +18,7 @@ export { isOplogError, OplogError, type OplogErrorCode } from "./errors.js";
 export { ChangeEventScan, type EventKind, positionOfEvent } from "./event.js";
 export { checkLogName, parseLogName, snapshotLogName } from "./log-name.js";
 export { clientOptions } from "./mongo-client.js";
+export { namespaceMatcher } from "./namespace-glob.js";
 export {
   clusterTimeOfToken,
   comparePositions,
@@ -62,5 +64,6 @@ export {
 } from "./status.js";
 export type { Checkpoint, Sink, Store, StoredHeader, StoreLocation, Writer } from "./store.js";
 export { openStore } from "./stores/open-store.js";
+export { parseTime, resolveTime, type Time } from "./time.js";
 export { resolveUri } from "./uri.js";
 export { type Verification, verifyLog } from "./verify.js";

@@ -3,6 +3,7 @@ import {
   Collector,
   clusterTime,
   openStore,
+  parseTime,
   positionOfToken,
   resolveUri,
   type StartPoint,
@@ -14,7 +15,6 @@ import { makeLogger } from "../logger.js";
 import { nameOption } from "../open-log.js";
 import { StatusReport } from "../status-report.js";
 import { stopSignal } from "../stop-signal.js";
-import { parseTime } from "../time.js";
 
 interface CollectOptions {
   source: string;
@@ -89,6 +89,7 @@ async function collect(options: CollectOptions): Promise<void> {
           name: options.name,
           source,
           store,
+          storeLocation: location,
           from: options.from,
           acceptGap: options.acceptGap,
           exitWhenCaughtUp: options.exitWhenCaughtUp,

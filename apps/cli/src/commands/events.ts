@@ -1,24 +1,26 @@
 import {
   type ClusterTime,
   type Coverage,
+  canonicalJson,
   formatClusterTime,
+  namespaceMatcher,
   OplogError,
+  parseTime,
   rawValue,
   readCoverage,
   readEvents,
+  resolveTime,
   type SegmentHeader,
   type Store,
   type StoredEvent,
+  type Time,
   timelineFor,
   tokenData,
 } from "@oplog-collector/collector-core";
 import { type Command, InvalidArgumentError } from "commander";
 import { BSON } from "mongodb";
-import { canonicalJson } from "../canonical-json.js";
-import { namespaceMatcher } from "../namespace-glob.js";
 import { type LogOptions, nameOption, storeOption, withLog } from "../open-log.js";
 import { printLine, stdoutClosed } from "../print.js";
-import { parseTime, resolveTime, type Time } from "../time.js";
 
 interface EventsOptions extends LogOptions {
   from?: Time;

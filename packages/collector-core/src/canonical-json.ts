@@ -1,5 +1,5 @@
-import { BSON_TYPE, rawElements } from "@oplog-collector/collector-core";
 import { BSON } from "mongodb";
+import { BSON_TYPE, rawElements } from "./raw-bson.js";
 
 /**
  * A BSON document as canonical Extended JSON, in one line. Read from the bytes: an object in between would move integer-like names to the front

@@ -1,16 +1,10 @@
-import {
-  type ClusterTime,
-  type Coverage,
-  clusterTime,
-  clusterTimeOfToken,
-  OplogError,
-  ordinalOf,
-  parseClusterTime,
-  positionOfEvent,
-  readEvents,
-  type Store,
-  secondsOf,
-} from "@oplog-collector/collector-core";
+import { type ClusterTime, clusterTime, ordinalOf, parseClusterTime, secondsOf } from "./cluster-time.js";
+import type { Coverage } from "./coverage.js";
+import { OplogError } from "./errors.js";
+import { positionOfEvent } from "./event.js";
+import { clusterTimeOfToken } from "./position.js";
+import { readEvents } from "./read-events.js";
+import type { Store } from "./store.js";
 
 /** A moment as users write it. */
 export type Time =
