@@ -21,6 +21,8 @@ export interface Batch {
   coveredTo: ClusterTime;
   /** The source's clock at the last event, or when an empty reply was asked for: up to here nothing is outstanding. */
   currentTo: number;
+  /** The server had nothing more to show. A batch without events says no such thing: what the reply held may have been left out. */
+  caughtUp: boolean;
 }
 
 export const timeOf = (batch: Batch, event: number): ClusterTime => clusterTime(batch.times[event * 2]!, batch.times[event * 2 + 1]!);

@@ -9,8 +9,14 @@ export type StartPoint =
   | { kind: "oldest" }
   /** The first event captured is the first one after this cluster time. */
   | { kind: "time"; after: ClusterTime }
-  /** `byTime`: find the place by cluster time, for a token that this stream's pipeline does not know; what is at or before the position is dropped. */
-  | { kind: "after"; position: Position; byTime?: boolean };
+  | {
+      kind: "after";
+      position: Position;
+      /** Where the log is complete: behind the position while transactions are open, whose entries the raw oplog then looks at again. */
+      coveredTo: ClusterTime;
+      /** Find the place by cluster time, for a token that this stream's pipeline does not know; what is at or before the position is dropped. */
+      byTime?: boolean;
+    };
 
 /** An open stream of batches. It ends only by an error, or quietly when its signal aborts. */
 export interface EventStream extends AsyncIterable<Batch> {
