@@ -8,6 +8,8 @@ export type OplogErrorCode =
   | "SOURCE_MISMATCH"
   /** The source can't be captured: no replica set, too old, no privilege, captures its own store. */
   | "SOURCE_UNSUITABLE"
+  /** Source, store or target refused the user name or password. */
+  | "LOGIN_REFUSED"
   /** Source or store did not answer within the retries allowed. */
   | "UNREACHABLE"
   /** A name, time, URI or option that can't be used. */
@@ -22,6 +24,10 @@ export type OplogErrorCode =
   | "EVENT_TOO_LARGE"
   /** The target holds user data. */
   | "TARGET_NOT_EMPTY"
+  /** There is no cluster, job or segment of that name. */
+  | "NOT_FOUND"
+  /** It is so already, or another one has that name. */
+  | "CONFLICT"
   /** The server refused a restored operation. */
   | "APPLY_FAILED";
 
