@@ -1,4 +1,4 @@
-import { type Collector, type CollectorStatus, formatClusterTime, printStatus } from "@oplog-collector/collector-core";
+import { type CollectorStatus, formatClusterTime, printStatus } from "@oplog-collector/collector-core";
 import { count, duration, size } from "./amounts.js";
 import { printJson } from "./print.js";
 import { progressLine } from "./progress-line.js";
@@ -7,34 +7,18 @@ import { progressLine } from "./progress-line.js";
 const JSON_INTERVAL_MS = 4_000;
 
 /** Shows how a collector is doing: JSON lines on stdout, or a line that is kept current on a terminal. */
-export class StatusReport {
+export class StatusReport implements AsyncDisposable {
   private readonly line = progressLine();
-  private timer: NodeJS.Timeout | undefined;
-  /** What is to be printed while the reader is slow: the newest status of each state and error in turn. */
+  private newest: CollectorStatus | null = null;
+  private readonly timer = setInterval(() => this.newest && this.show(this.newest), JSON_INTERVAL_MS);
+  /** What is to be printed once the reader is ready: of each state and error in turn the newest status. */
   private waiting: CollectorStatus[] = [];
   private printing: Promise<void> | null = null;
 
   constructor(private readonly json: boolean) {}
 
-  follow(collector: Collector): void {
-    this.show(collector.status);
-    collector.subscribe((status) => this.show(status));
-    this.timer = setInterval(() => this.show(collector.status), JSON_INTERVAL_MS);
-  }
-
-  /** Writes a log line to stderr, around the line that is kept current. */
-  log(line: string): void {
-    this.line.clear();
-    process.stderr.write(line);
-  }
-
-  async finish(): Promise<void> {
-    clearInterval(this.timer);
-    this.line.clear();
-    await this.printing;
-  }
-
-  private show(status: CollectorStatus): void {
+  show(status: CollectorStatus): void {
+    this.newest = status;
     if (!this.json) {
       this.line.show(lineOf(status));
       return;
@@ -43,6 +27,19 @@ export class StatusReport {
     if (last && last.state === status.state && last.error === status.error) this.waiting.pop();
     this.waiting.push(status);
     this.printing ??= this.print();
+  }
+
+  /** Writes a log line to stderr, around the line that is kept current. */
+  log(line: string): void {
+    this.line.clear();
+    process.stderr.write(line);
+  }
+
+  /** Resolves when all is printed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.timer);
+    this.line.clear();
+    await this.printing;
   }
 
   private async print(): Promise<void> {

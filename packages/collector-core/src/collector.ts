@@ -11,6 +11,7 @@ import { isOplogError, OplogError } from "./errors.js";
 import { headroomMs } from "./headroom.js";
 import { checkLogName } from "./log-name.js";
 import { checkSameSource, type Recovered, recover } from "./recover.js";
+import { refusal } from "./refusal.js";
 import { DEFAULT_RETRY, type RetryOptions } from "./retry.js";
 import type { SealedSegment, SourceIdentity } from "./segment.js";
 import { type Appended, DEFAULT_SEGMENT_LIMITS, type SegmentLimits, SegmentWriter } from "./segment-writer.js";
@@ -18,6 +19,7 @@ import { checkNoSelfCapture } from "./self-capture.js";
 import { classifySourceError, isFatalStoreError } from "./source/classify-error.js";
 import type { EventStream, Source, StartPoint } from "./source/source.js";
 import { isStalled, type StallLook } from "./stall.js";
+import { checkStart } from "./start-point.js";
 import { type CollectorState, type CollectorStatus, initialStatus, StatusBoard, type StatusListener } from "./status.js";
 import type { Store, StoreLocation, Writer } from "./store.js";
 import { type Side, Troubles } from "./trouble.js";
@@ -77,7 +79,7 @@ export class Collector {
   private started = false;
 
   constructor(options: CollectorOptions) {
-    const machine = options.machine ?? { host: hostname(), isAlive };
+    const machine = options.machine ?? { host: hostname(), pid: process.pid, isAlive };
     this.options = {
       from: { kind: "now" },
       acceptGap: false,
@@ -93,7 +95,7 @@ export class Collector {
       retry: { ...DEFAULT_RETRY, ...options.retry },
     };
     this.gapAllowed = this.options.acceptGap;
-    this.writerId = { id: randomUUID(), host: machine.host, pid: process.pid };
+    this.writerId = { id: randomUUID(), host: machine.host, pid: machine.pid };
     this.troubles = new Troubles(this.options.retry, this.options.clock, () => this.showTrouble());
   }
 
@@ -112,9 +114,9 @@ export class Collector {
       await this.capture(signal);
       this.board.update({ state: "stopped", error: null });
     } catch (error) {
-      const described = describeError(error);
-      this.board.update({ state: endState(error), error: described });
-      throw isOplogError(error) ? error : new OplogError("UNREACHABLE", described.message, { cause: error, hint: described.hint });
+      const final = refusal("source", error);
+      this.board.update({ state: endState(error), error: describeError(final) });
+      throw final;
     }
   }
 
@@ -130,7 +132,7 @@ export class Collector {
     const start: StartPoint = recovered
       ? { kind: "after", position: recovered.head.position, coveredTo: recovered.head.coveredTo }
       : this.options.from;
-    if (!recovered) stream = (await this.trying("source", signal, () => source.open(start, stopSource.signal), isHopeless)) ?? null;
+    if (!recovered) stream = (await this.trying("source", signal, () => this.openFirst(start, stopSource.signal), isHopeless)) ?? null;
     if (!recovered && !stream) return;
     const head = recovered?.head ?? { number: 0, hash: null, position: stream!.position, coveredTo: stream!.coveredTo };
     const storeSegment = (segment: SealedSegment) => this.storeSegment(segment, signal);
@@ -267,7 +269,7 @@ export class Collector {
         this.troubles.over("store");
         return;
       } catch (error) {
-        if (isFatalStoreError(error)) throw error;
+        if (isFatalStoreError(error)) throw refusal("store", error);
         logger.warn({ ...describeError(error), segment: segment.number }, "the store did not take a segment; trying again");
         if (signal.aborted) stopBy = Math.min(stopBy, clock.now() + STOP_PATIENCE_MS);
         if (clock.now() >= stopBy)
@@ -287,6 +289,12 @@ export class Collector {
     if (storeLocation?.deployment)
       checkNoSelfCapture({ processIds: await source.processIds(), database: identity.database }, storeLocation.deployment);
     return identity;
+  }
+
+  private async openFirst(start: StartPoint, signal: AbortSignal): Promise<EventStream> {
+    const { source } = this.options;
+    checkStart(start, await source.newest(), await source.oplogWindow());
+    return source.open(start, signal);
   }
 
   /** Reads where the log ends and takes it over for this run. */
@@ -340,7 +348,7 @@ export class Collector {
         this.troubles.over(side);
         return result;
       } catch (error) {
-        if (isFinal(error)) throw error;
+        if (isFinal(error)) throw refusal(side, error);
         await this.troubles.failed(side, error, signal);
       }
     }
@@ -353,7 +361,7 @@ export class Collector {
       try {
         await keeper.write();
       } catch (error) {
-        if (isFatalStoreError(error)) throw error;
+        if (isFatalStoreError(error)) throw refusal("store", error);
         logger.warn({ ...describeError(error) }, "the checkpoint could not be written; trying again");
       }
       await clock.sleep(CHECKPOINT_INTERVAL_MS, signal);

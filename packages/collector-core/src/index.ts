@@ -13,11 +13,12 @@ export { type ClusterTime, clusterTime, dateOf, formatClusterTime, ordinalOf, pa
 export { type Codec, compress, DEFAULT_CODEC, decompress } from "./codec.js";
 export { Collector, type CollectorOptions } from "./collector.js";
 export { type Coverage, CoverageBuilder, type Gap, readCoverage, type Timeline, timelineFor } from "./coverage.js";
+export { checkCapturedDatabase } from "./database-name.js";
 export { describeError } from "./describe-error.js";
 export { isOplogError, OplogError, type OplogErrorCode } from "./errors.js";
 export { ChangeEventScan, type EventKind, positionOfEvent } from "./event.js";
 export { checkLogName, parseLogName, snapshotLogName } from "./log-name.js";
-export { clientOptions } from "./mongo-client.js";
+export { clientOptions, makeClient } from "./mongo-client.js";
 export { namespaceMatcher } from "./namespace-glob.js";
 export {
   clusterTimeOfToken,
@@ -57,6 +58,7 @@ export type { EventStream, OplogWindow, Source, StartPoint } from "./source/sour
 export {
   type CollectorState,
   type CollectorStatus,
+  initialStatus,
   type PrintedStatus,
   printStatus,
   type StatusError,
@@ -64,6 +66,7 @@ export {
 } from "./status.js";
 export type { Checkpoint, Sink, Store, StoredHeader, StoreLocation, Writer } from "./store.js";
 export { openStore } from "./stores/open-store.js";
+export { type OpenStoreWhenUpOptions, openStoreWhenUp } from "./stores/open-store-when-up.js";
 export { parseTime, resolveTime, type Time } from "./time.js";
 export { resolveUri } from "./uri.js";
 export { type Verification, verifyLog } from "./verify.js";

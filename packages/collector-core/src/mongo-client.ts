@@ -1,4 +1,5 @@
-import type { MongoClientOptions } from "mongodb";
+import { MongoClient, type MongoClientOptions } from "mongodb";
+import { badUri } from "./stores/mongodb-uri.js";
 
 /** A server that does not answer for this long is taken for gone: half-open connections otherwise wait for hours. Longer than any wait we ask for. */
 const SOCKET_TIMEOUT_MS = 30_000;
@@ -18,3 +19,13 @@ export const clientOptions = (): MongoClientOptions => ({
   maxPoolSize: POOL_SIZE,
   promoteLongs: true,
 });
+
+/** A client that connects at its first use; throws `BAD_INPUT` for a URI that can't be used. */
+export function makeClient(uri: string, whose: "source" | "target", options: MongoClientOptions = {}): MongoClient {
+  try {
+    return new MongoClient(uri, { ...clientOptions(), ...options });
+  } catch (error) {
+    // Without its cause: the driver's message may repeat the URI.
+    throw badUri(error instanceof Error ? error.message : "it is malformed", uri, whose);
+  }
+}

@@ -1,8 +1,11 @@
 import {
   type Codec,
   Collector,
+  checkCapturedDatabase,
+  checkLogName,
   clusterTime,
-  openStore,
+  initialStatus,
+  openStoreWhenUp,
   parseTime,
   positionOfToken,
   resolveUri,
@@ -11,6 +14,7 @@ import {
 } from "@oplog-collector/collector-core";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { CAPTURE_MODES, type CaptureMode, chooseSource } from "../choose-source.js";
+import { closing } from "../closing.js";
 import { makeLogger } from "../logger.js";
 import { nameOption } from "../open-log.js";
 import { StatusReport } from "../status-report.js";
@@ -44,14 +48,16 @@ export const addCollect = (program: Command): void => {
     )
     .requiredOption("--store <uri>", "where the log goes: mongodb://…, file:///dir, env:NAME or file-ref:PATH")
     .addOption(nameOption())
-    .option("--database <db>", "record only this database")
-    .option("--from <start>", "where a new log begins: now, oldest (as far back as the oplog reaches) or a TIME", parseStart, {
-      kind: "now",
-    } as StartPoint)
+    .option("--database <db>", "record only this database", checkCapturedDatabase)
+    .addOption(
+      new Option("--from <start>", "where a new log begins: now, oldest (as far back as the oplog reaches) or a TIME")
+        .argParser(parseStart)
+        .default({ kind: "now" } satisfies StartPoint, "now"),
+    )
     .addOption(new Option("--capture <mode>", "how the source is read").choices(CAPTURE_MODES).default("auto"))
     .option(
       "--rpo <ms>",
-      "recovery point objective: events are stored at most so many milliseconds after they were read (1000)",
+      "recovery point objective: an event is stored at most so many milliseconds after it was read (1000)",
       parseMilliseconds,
     )
     .option("--exit-when-caught-up", "stop when the source has nothing more to show")
@@ -76,47 +82,51 @@ Examples:
   $ SOURCE='mongodb://user:secret@db1,db2/?replicaSet=rs0' oplog collect --source env:SOURCE --store env:STORE --name shop --rpo 500`;
 
 async function collect(options: CollectOptions): Promise<void> {
-  const report = new StatusReport(options.json ?? false);
+  const name = checkLogName(options.name);
+  const retry = options.maxRetries === undefined ? {} : { maxRetries: options.maxRetries };
+  using stop = stopSignal();
+  await using report = new StatusReport(options.json ?? false);
   const logger = makeLogger((line) => report.log(line));
-  const stop = stopSignal();
-  const source = await chooseSource({ capture: options.capture, uri: resolveUri(options.source), database: options.database ?? null });
-  try {
-    const location = await openStore(options.store);
-    try {
-      const store = await location.log(options.name);
-      try {
-        const collector = new Collector({
-          name: options.name,
-          source,
-          store,
-          storeLocation: location,
-          from: options.from,
-          acceptGap: options.acceptGap,
-          exitWhenCaughtUp: options.exitWhenCaughtUp,
-          codec: options.codec,
-          logger,
-          ...(options.rpo !== undefined && { limits: { ageMs: options.rpo } }),
-          ...(options.maxRetries !== undefined && { retry: { maxRetries: options.maxRetries } }),
-        });
-        report.follow(collector);
-        await collector.run(stop.signal).finally(() => report.finish());
-      } finally {
-        await store.close();
-      }
-    } finally {
-      await location.close();
-    }
-  } finally {
-    await source.close();
-    stop.release();
+  const starting = initialStatus(process.pid);
+  report.show(starting);
+  await using source = closing(
+    await chooseSource({ capture: options.capture, uri: resolveUri(options.source), database: options.database ?? null }),
+  );
+  const opened = await openStoreWhenUp(options.store, {
+    signal: stop.signal,
+    retry,
+    onTrouble: (error) => report.show(error ? { ...starting, state: "retrying_connection", error } : starting),
+  });
+  if (!opened) {
+    report.show({ ...starting, state: "stopped" });
+    return;
   }
+  await using location = closing(opened);
+  await using store = closing(await location.log(name));
+  const collector = new Collector({
+    name,
+    source,
+    store,
+    storeLocation: location,
+    from: options.from,
+    acceptGap: options.acceptGap,
+    exitWhenCaughtUp: options.exitWhenCaughtUp,
+    codec: options.codec,
+    limits: options.rpo === undefined ? {} : { ageMs: options.rpo },
+    retry,
+    logger,
+  });
+  collector.subscribe((status) => report.show(status));
+  await collector.run(stop.signal);
 }
 
 function parseStart(text: string): StartPoint {
   if (text === "now" || text === "oldest") return { kind: text };
   const time = parseTime(text);
   if (time.kind === "now") return { kind: "now" };
-  if (time.kind === "token") return { kind: "after", position: positionOfToken(tokenFromData(time.token)) };
+  // A token may stand between two events of one cluster time, so of that time nothing is known to be complete.
+  if (time.kind === "token")
+    return { kind: "after", position: positionOfToken(tokenFromData(time.token)), coveredTo: time.clusterTime - 1n };
   if (time.kind === "clusterTime") return { kind: "time", after: time.clusterTime };
   // A whole second and not the millisecond: rather some events too many at the beginning of a log than one too few.
   return { kind: "time", after: clusterTime(Math.floor(time.date.getTime() / 1000), 0) };

@@ -1,8 +1,8 @@
-import { BSON, type ClientSession, type Document, Long, MongoClient, ReadPreference, Timestamp } from "mongodb";
+import { BSON, type ClientSession, type Document, Long, type MongoClient, ReadPreference, Timestamp } from "mongodb";
 import type { Batch } from "../batch.js";
 import type { ClusterTime } from "../cluster-time.js";
 import { OplogError } from "../errors.js";
-import { clientOptions } from "../mongo-client.js";
+import { makeClient } from "../mongo-client.js";
 import { type Position, positionOfToken } from "../position.js";
 import type { SourceIdentity } from "../segment.js";
 import { codeOf } from "./classify-error.js";
@@ -34,7 +34,7 @@ export class ChangeStreamSource implements Source {
   private accepted: StreamOptions | undefined;
 
   constructor({ uri, database = null }: ChangeStreamSourceOptions) {
-    this.client = new MongoClient(uri, clientOptions());
+    this.client = makeClient(uri, "source");
     this.database = database;
   }
 

@@ -21,6 +21,8 @@ const hello = (client: MongoClient): Promise<Hello> => client.db("admin").comman
 
 /** Who answers behind the URI, refused when it can't be captured. */
 export async function identifyDeployment(client: MongoClient, database: string | null): Promise<SourceIdentity> {
+  // First, and alone: of two commands on a client that can't connect one gets the reason, the other only "topology is closed".
+  await client.connect();
   const [greeting, build] = await Promise.all([hello(client), client.db("admin").command({ buildInfo: 1 })]);
   const version = String(build.version);
   const sharded = greeting.msg === "isdbgrid";

@@ -1,3 +1,4 @@
+import { isDatabaseName } from "../database-name.js";
 import { OplogError } from "../errors.js";
 import { redact } from "../redact.js";
 
@@ -47,8 +48,7 @@ function databaseOf(path: string | undefined): string {
   } catch {
     name = "";
   }
-  // The server's rule; `admin`, `local` and `config` are its own.
-  if (!/^[^/\\. "$*<>:|?\0]{1,63}$/.test(name) || ["admin", "local", "config"].includes(name))
+  if (!isDatabaseName(name))
     throw new OplogError("BAD_INPUT", "The store's URI names a database that can't hold logs", {
       hint: `Put the database for the logs after the hosts ("/${DEFAULT_STORE_DATABASE}"), and the one for the login in the option authSource.`,
     });
@@ -56,10 +56,10 @@ function databaseOf(path: string | undefined): string {
 }
 
 /** `reason` is printed only if no piece of the credentials is in it. */
-export function badUri(reason: string, uri = ""): OplogError {
+export function badUri(reason: string, uri = "", whose = "store"): OplogError {
   const credentials = uri.slice(uri.indexOf("://") + 3, Math.max(uri.lastIndexOf("@"), 0));
   const leaks = credentials.split(/[:@/?&=%]/).some((piece) => piece && reason.includes(piece));
-  return new OplogError("BAD_INPUT", `The store's MongoDB URI can't be used${leaks ? "" : `: ${redact(reason)}`}`, {
+  return new OplogError("BAD_INPUT", `The ${whose}'s MongoDB URI can't be used${leaks ? "" : `: ${redact(reason)}`}`, {
     hint: 'In a user name or password, percent-encode the characters : / ? # [ ] @ and % ("@" is "%40").',
   });
 }
