@@ -20,6 +20,7 @@ export { ChangeEventScan, type EventKind, positionOfEvent } from "./event.js";
 export { checkLogName, parseLogName, snapshotLogName } from "./log-name.js";
 export { clientOptions, makeClient } from "./mongo-client.js";
 export { namespaceMatcher } from "./namespace-glob.js";
+export { OplogEntryScan, type TransactionLink } from "./oplog-entry.js";
 export {
   clusterTimeOfToken,
   comparePositions,
@@ -54,6 +55,7 @@ export { DEFAULT_SEGMENT_LIMITS, type SegmentLimits } from "./segment-writer.js"
 export { ChangeStreamSource, type ChangeStreamSourceOptions } from "./source/change-stream.js";
 export { classifySourceError, type SourceErrorClass } from "./source/classify-error.js";
 export { identifyDeployment, newestClusterTime, oldestClusterTime, processIds, readOplogWindow } from "./source/deployment.js";
+export { OplogSource, type OplogSourceOptions } from "./source/oplog-source.js";
 export type { EventStream, OplogWindow, Source, StartPoint } from "./source/source.js";
 export {
   type CollectorState,

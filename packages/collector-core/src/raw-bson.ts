@@ -121,6 +121,15 @@ export function rawNumber(value: { type: number; bytes: Buffer } | undefined): n
   }
 }
 
+/** Where the documents of an array start: what a reply of the server holds. The array itself begins with the buffer. */
+export function* documentsInArray(array: Buffer): Generator<number> {
+  for (let at = 4, end = array.length - 1; at < end; ) {
+    const document = array.indexOf(0, at + 1) + 1;
+    yield document;
+    at = document + array.readInt32LE(document);
+  }
+}
+
 /** The documents that lie one after another in `bytes`: how a segment keeps its events. */
 export function* documentsIn(bytes: Buffer): Generator<Buffer> {
   for (let at = 0; at < bytes.length; ) {

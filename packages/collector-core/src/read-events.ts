@@ -1,5 +1,6 @@
 import type { ClusterTime } from "./cluster-time.js";
 import { ChangeEventScan, type EventKind } from "./event.js";
+import { OplogEntryScan } from "./oplog-entry.js";
 import { decodeHeader, type EventFormat, readPayload, type SegmentHeader } from "./segment.js";
 import type { Store } from "./store.js";
 
@@ -27,7 +28,7 @@ export async function* readEvents(
   store: Store,
   { after = -1n, to, wanted = () => true }: ReadEventsOptions = {},
 ): AsyncGenerator<StoredEvent> {
-  const scan = new ChangeEventScan();
+  const scans = { "change-event": new ChangeEventScan(), "oplog-entry": new OplogEntryScan() };
   for await (const stored of store.headers()) {
     const header = decodeHeader(stored.header);
     if (header.events === 0 || header.to.clusterTime <= after || !wanted(header)) continue;
@@ -36,6 +37,7 @@ export async function* readEvents(
     const segment = await store.read(stored.number);
     if (!segment) continue;
     const payload = await readPayload(segment, header);
+    const scan = header.format === "oplog-entry" ? scans["oplog-entry"] : scans["change-event"];
     for (let at = 0; at < payload.length; ) {
       const end = scan.read(payload, at);
       const time = scan.clusterTime;

@@ -1,0 +1,57 @@
+import type { MongoClient } from "mongodb";
+import type { ClusterTime } from "../cluster-time.js";
+import { OplogError } from "../errors.js";
+import { makeClient } from "../mongo-client.js";
+import type { SourceIdentity } from "../segment.js";
+import { identifyDeployment, newestClusterTime, processIds, readOplogWindow } from "./deployment.js";
+import { findStart } from "./oplog-start.js";
+import { OplogStream } from "./oplog-stream.js";
+import type { EventStream, OplogWindow, Source, StartPoint } from "./source.js";
+
+export interface OplogSourceOptions {
+  uri: string;
+}
+
+/**
+ * Captures by tailing `local.oplog.rs`: the fastest way, and the only one that shows everything (users and roles, atomic `applyOps`). Needs a
+ * replica set and the right to read `local`; always captures the whole deployment.
+ */
+export class OplogSource implements Source {
+  readonly format = "oplog-entry";
+  private readonly client: MongoClient;
+
+  constructor({ uri }: OplogSourceOptions) {
+    this.client = makeClient(uri, "source");
+  }
+
+  async identify(): Promise<SourceIdentity> {
+    const identity = await identifyDeployment(this.client, null);
+    if (identity.sharded)
+      throw new OplogError("SOURCE_UNSUITABLE", "A sharded cluster has an oplog for each shard, which mongos does not show", {
+        hint: "Use --capture change-stream.",
+      });
+    return identity;
+  }
+
+  async open(start: StartPoint, signal: AbortSignal): Promise<EventStream> {
+    if (start.kind === "after") return OplogStream.open(this.client, start.position, start.coveredTo, signal);
+    const position = await findStart(this.client, start);
+    return OplogStream.open(this.client, position, position.clusterTime, signal);
+  }
+
+  newest(): Promise<ClusterTime> {
+    return newestClusterTime(this.client);
+  }
+
+  oplogWindow(): Promise<OplogWindow> {
+    return readOplogWindow(this.client, false);
+  }
+
+  processIds(): Promise<string[]> {
+    return processIds(this.client);
+  }
+
+  close(): Promise<void> {
+    return this.client.close();
+  }
+}
