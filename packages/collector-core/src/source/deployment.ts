@@ -82,10 +82,21 @@ export async function oldestClusterTime(client: MongoClient): Promise<ClusterTim
   return ts.toBigInt();
 }
 
+async function oplogSize(client: MongoClient): Promise<{ bytes: number; maxBytes: number } | undefined> {
+  try {
+    const { size, maxSize } = await client.db("local").command({ collStats: "oplog.rs" });
+    return { bytes: Number(size), maxBytes: Number(maxSize) };
+  } catch (error) {
+    if (codeOf(error) === UNAUTHORIZED) return undefined;
+    throw error;
+  }
+}
+
 export async function readOplogWindow(client: MongoClient, sharded: boolean): Promise<OplogWindow> {
   if (sharded) return { unknown: "a sharded cluster has one oplog for each shard, which are not readable through mongos" };
   try {
-    return { oldest: await oldestClusterTime(client), newest: await newestClusterTime(client) };
+    const [oldest, newest, size] = await Promise.all([oldestClusterTime(client), newestClusterTime(client), oplogSize(client)]);
+    return { oldest, newest, ...(size && { size }) };
   } catch (error) {
     if (codeOf(error) === UNAUTHORIZED) return { unknown: "our user may not read local.oplog.rs; grant it clusterMonitor" };
     throw error;

@@ -30,7 +30,14 @@ export interface EventStream extends AsyncIterable<Batch> {
 }
 
 /** What of its own history the source still has. */
-export type OplogWindow = { oldest: ClusterTime; newest: ClusterTime } | { unknown: string };
+export type OplogWindow =
+  | {
+      oldest: ClusterTime;
+      newest: ClusterTime;
+      /** What its oplog holds and may hold before the oldest entries go, in bytes; absent when we may not ask. */
+      size?: { bytes: number; maxBytes: number };
+    }
+  | { unknown: string };
 
 /** The MongoDB deployment (or one database of it) that is captured. */
 export interface Source {
