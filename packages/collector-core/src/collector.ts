@@ -21,7 +21,7 @@ import type { EventStream, Source, StartPoint } from "./source/source.js";
 import { isStalled, type StallLook } from "./stall.js";
 import { checkStart } from "./start-point.js";
 import { type CollectorState, type CollectorStatus, initialStatus, StatusBoard, type StatusListener } from "./status.js";
-import type { Store, StoreLocation, Writer } from "./store.js";
+import type { Checkpoint, Store, StoreLocation, Writer } from "./store.js";
 import { type Side, Troubles } from "./trouble.js";
 import { CHECKPOINT_INTERVAL_MS, checkNoOtherWriter, type Machine } from "./writer-claim.js";
 
@@ -138,6 +138,7 @@ export class Collector {
     const storeSegment = (segment: SealedSegment) => this.storeSegment(segment, signal);
     const writer = new SegmentWriter({
       log: name,
+      source: identity,
       head,
       limits,
       codec,
@@ -166,7 +167,6 @@ export class Collector {
           from: head.position,
           to: head.position,
           coveredTo: head.coveredTo,
-          source: identity,
           format: source.format,
         });
       await this.captureUntilStopped(writer, stream, identity, stopSource.signal);
@@ -250,7 +250,6 @@ export class Collector {
         to: stream.position,
         coveredTo: stream.coveredTo,
         format: source.format,
-        source: identity,
         gap: { cause: describeError(cause).message, detectedAt: new Date(clock.now()) },
       });
       this.gapAllowed = false;
@@ -302,14 +301,14 @@ export class Collector {
     const { store, machine, clock, takeOver } = this.options;
     const checkpoint = await store.readCheckpoint();
     if (!takeOver) checkNoOtherWriter(checkpoint, this.writerId, machine, clock.now());
+    // Taken over before the newest segment is read: the writer before is fenced by then, and a majority write makes a majority read current.
+    const claim = (mine: Omit<Checkpoint, "writer" | "at">) =>
+      store.writeCheckpoint({ ...mine, writer: this.writerId, at: new Date(clock.now()) }, { takeOver: true });
+    if (checkpoint) await claim(checkpoint);
     const recovered = await recover(store, checkpoint);
     if (!recovered) return null;
     const { head } = recovered;
-    const at = new Date(clock.now());
-    await store.writeCheckpoint(
-      { position: head.position, coveredTo: head.coveredTo, afterSegment: head.number, writer: this.writerId, at },
-      { takeOver: true },
-    );
+    await claim({ position: head.position, coveredTo: head.coveredTo, afterSegment: head.number });
     return recovered;
   }
 

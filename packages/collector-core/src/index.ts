@@ -18,6 +18,7 @@ export { describeError } from "./describe-error.js";
 export { isOplogError, OplogError, type OplogErrorCode } from "./errors.js";
 export { ChangeEventScan, type EventKind, positionOfEvent } from "./event.js";
 export { checkLogName, parseLogName, snapshotLogName } from "./log-name.js";
+export { logFormat } from "./log-format.js";
 export { clientOptions, makeClient } from "./mongo-client.js";
 export { namespaceMatcher } from "./namespace-glob.js";
 export { OplogEntryScan, type TransactionLink } from "./oplog-entry.js";
@@ -34,6 +35,7 @@ export {
 export * from "./raw-bson.js";
 export { type ReadEventsOptions, readEvents, type StoredEvent } from "./read-events.js";
 export { redact, redactUri } from "./redact.js";
+export { checkSameSource } from "./recover.js";
 export { DEFAULT_RETRY, type RetryOptions } from "./retry.js";
 export {
   decodeHeader,
@@ -52,10 +54,22 @@ export {
   sealSegment,
 } from "./segment.js";
 export { DEFAULT_SEGMENT_LIMITS, type SegmentLimits } from "./segment-writer.js";
+export {
+  CAPTURE_MODES,
+  type Capture,
+  type CaptureChoice,
+  type CaptureFacts,
+  type CaptureMode,
+  type ChooseCaptureOptions,
+  captureSource,
+  chooseCapture,
+  decideCapture,
+} from "./source/choose-capture.js";
 export { ChangeStreamSource, type ChangeStreamSourceOptions } from "./source/change-stream.js";
 export { classifySourceError, type SourceErrorClass } from "./source/classify-error.js";
 export { identifyDeployment, newestClusterTime, oldestClusterTime, processIds, readOplogWindow } from "./source/deployment.js";
 export { OplogSource, type OplogSourceOptions } from "./source/oplog-source.js";
+export { type CursorReply, readCursorReply } from "./source/reply-batch.js";
 export type { EventStream, OplogWindow, Source, StartPoint } from "./source/source.js";
 export {
   type CollectorState,

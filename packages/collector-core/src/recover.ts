@@ -1,6 +1,6 @@
 import { OplogError } from "./errors.js";
 import { comparePositions } from "./position.js";
-import { decodeHeader, type EventFormat, type SegmentHeader, type SourceIdentity } from "./segment.js";
+import { decodeHeader, type EventFormat, type SourceIdentity } from "./segment.js";
 import type { LogHead } from "./segment-writer.js";
 import type { Checkpoint, Store } from "./store.js";
 
@@ -18,26 +18,19 @@ export interface Recovered {
  * before the newest segment says nothing. Null when the log is empty.
  */
 export async function recover(store: Store, checkpoint: Checkpoint | null): Promise<Recovered | null> {
-  let newest: SegmentHeader | undefined;
-  let head: LogHead | undefined;
-  for await (const stored of store.headers({ reverse: true })) {
-    const header = decodeHeader(stored.header);
-    if (!newest) {
-      newest = header;
-      head = { number: stored.number, hash: stored.hash, position: header.to, coveredTo: header.coveredTo };
-      if (checkpoint?.afterSegment === stored.number && comparePositions(checkpoint.position, header.to) >= 0)
-        head = {
-          ...head,
-          position: checkpoint.position,
-          coveredTo: checkpoint.coveredTo > head.coveredTo ? checkpoint.coveredTo : head.coveredTo,
-        };
-    }
-    if (header.source) return { head: head!, source: header.source, format: newest.format, lastEventAt: newest.to.wallTime };
+  for await (const { number, hash, header: bytes } of store.headers({ reverse: true })) {
+    const { to, coveredTo, source, format } = decodeHeader(bytes);
+    if (!source) throw new OplogError("DAMAGED", `Segment ${number} does not say which deployment it is of`, { hint: "Run verify." });
+    const ahead = checkpoint?.afterSegment === number && comparePositions(checkpoint.position, to) >= 0;
+    const head: LogHead = {
+      number,
+      hash,
+      position: ahead ? checkpoint.position : to,
+      coveredTo: ahead && checkpoint.coveredTo > coveredTo ? checkpoint.coveredTo : coveredTo,
+    };
+    return { head, source, format, lastEventAt: to.wallTime };
   }
-  if (!newest) return null;
-  throw new OplogError("DAMAGED", "The log has segments but no beginning: the segment that says which deployment it is of is missing", {
-    hint: "Run verify. Keep this store as it is and begin a new log under another name.",
-  });
+  return null;
 }
 
 /** Refuses to go on with a log of another deployment: its history would be mixed with a foreign one. */

@@ -13,7 +13,7 @@ const SCHEME = /[A-Za-z][A-Za-z0-9+.-]*(?:%2B[A-Za-z0-9]+)?(?::\/\/|%3A%2F%2F)/g
 const URI_END = /\s|["'`<>](?=$|[\s,;:.)\]}<])|\\"/;
 
 /** A host list, then nothing, a path or parameters: no credentials that a space has cut off. */
-const HOSTS_ONLY = /^(?:[\w.%-]*|\[[\da-f:.%]*\])(?::\d{0,5})?(?:,(?:[\w.%-]*|\[[\da-f:.%]*\])(?::\d{0,5})?)*(?:[/?#]|$|[^\w:])/i;
+const HOSTS_ONLY = /^(?:[\w.%-]*|\[[\da-f:.%]*\])(?::\d{0,5})?(?:,(?:[\w.%-]*|\[[\da-f:.%]*\])(?::\d{0,5})?)*(?:[/?#]|[)\]}>,;.:!'"]*$)/i;
 
 /** Parameters whose value is a secret, in URIs of MongoDB, of S3 and in signed URLs; `=` and `&` may be percent-encoded. */
 const SECRET_PARAMETER =

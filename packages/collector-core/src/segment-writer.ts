@@ -79,6 +79,7 @@ export interface Appended {
 
 export interface SegmentWriterOptions {
   log: string;
+  source: SourceIdentity;
   head: LogHead;
   limits: SegmentLimits;
   codec: Codec;
@@ -157,7 +158,6 @@ export class SegmentWriter {
     from: Position;
     to: Position;
     coveredTo: ClusterTime;
-    source: SourceIdentity;
     format: EventFormat;
     gap?: GapCause;
   }): Promise<void> {
@@ -278,7 +278,6 @@ export class SegmentWriter {
     counts: EventCount[];
     codec: Codec;
     payload: Buffer;
-    source?: SourceIdentity;
     gap?: GapCause;
   }): Promise<number> {
     if (fields.kind === "events" && comparePositions(fields.to, this.head.position) < 0)
@@ -289,6 +288,7 @@ export class SegmentWriter {
       {
         number: this.head.number + 1,
         log: this.options.log,
+        source: this.options.source,
         previous: this.head.hash,
         sealedAt: new Date(this.options.clock.now()),
         ...fields,

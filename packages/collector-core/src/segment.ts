@@ -61,7 +61,7 @@ export interface SegmentHeader {
   bytes: number;
   counts: EventCount[];
   codec: Codec;
-  /** In `start` and `gap`: what is captured from here on. */
+  /** What is captured, in every segment of a log: the newest one alone tells how to go on, however long the log is or whatever was pruned. */
   source?: SourceIdentity;
   gap?: GapCause;
   /** In the segments of a base snapshot: which part of the source this is. Its shape is the business of the restore package. */
@@ -121,7 +121,12 @@ export function encodeHeader(header: SegmentHeader): Buffer {
 }
 
 export function decodeHeader(bytes: Buffer): SegmentHeader {
-  const stored = BSON.deserialize(bytes) as StoredHeader;
+  let stored: StoredHeader;
+  try {
+    stored = BSON.deserialize(bytes) as StoredHeader;
+  } catch (cause) {
+    throw new OplogError("DAMAGED", "A segment's header can't be read", { cause, hint: DAMAGED_HINT });
+  }
   if (stored.v !== SEGMENT_FORMAT_VERSION)
     throw new OplogError("DAMAGED", `A segment of format version ${stored.v}; this program reads version ${SEGMENT_FORMAT_VERSION}`, {
       hint: "Use the version of Oplog Collector that wrote the log, or a newer one.",
@@ -154,14 +159,14 @@ export function sealSegment(header: SegmentHeader, payload: Buffer): SealedSegme
   return { number: header.number, header: bytes, payload, hash: hashSegment(bytes, payload) };
 }
 
-/** The events of a segment, one after another; throws `DAMAGED` when they are not what was sealed. */
-export async function readPayload(segment: SealedSegment, header = decodeHeader(segment.header)): Promise<Buffer> {
+const DAMAGED_HINT = "Run verify. Restore the store from its own backup, or restore to a time before this segment.";
+
+/** The events of a segment, one after another; throws `DAMAGED` when they are not what was sealed. The hash is checked before anything is believed. */
+export async function readPayload(segment: SealedSegment, known?: SegmentHeader): Promise<Buffer> {
   const damaged = (what: string, cause?: unknown) =>
-    new OplogError("DAMAGED", `Segment ${segment.number} ${what}`, {
-      cause,
-      hint: "Run verify; restore the store from its own backup, or restore to a time before this segment.",
-    });
+    new OplogError("DAMAGED", `Segment ${segment.number} ${what}`, { cause, hint: DAMAGED_HINT });
   if (!hashSegment(segment.header, segment.payload).equals(segment.hash)) throw damaged("does not have the hash it was stored with");
+  const header = known ?? decodeHeader(segment.header);
   let payload: Buffer;
   try {
     payload = await decompress(header.codec)(segment.payload);
@@ -174,6 +179,6 @@ export async function readPayload(segment: SealedSegment, header = decodeHeader(
 }
 
 /** The events of a segment as buffers. */
-export async function* eventsOf(segment: SealedSegment, header = decodeHeader(segment.header)): AsyncGenerator<Buffer> {
-  yield* documentsIn(await readPayload(segment, header));
+export async function* eventsOf(segment: SealedSegment): AsyncGenerator<Buffer> {
+  yield* documentsIn(await readPayload(segment));
 }

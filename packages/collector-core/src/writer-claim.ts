@@ -7,9 +7,10 @@ export const CHECKPOINT_INTERVAL_MS = 10_000;
 /** After three missed checkpoints a writer on another machine is taken for gone. */
 export const WRITER_SILENT_MS = 3 * CHECKPOINT_INTERVAL_MS;
 
-/** What this process can see of another one on its own machine. */
+/** This process, and what it can see of another one on its own machine. */
 export interface Machine {
   host: string;
+  pid: number;
   isAlive(pid: number): boolean;
 }
 

@@ -62,6 +62,22 @@ export const checkpointCases: PlacedCase[] = [
     },
   },
   {
+    name: "take-overs that race are all stored, and the last one stands",
+    async test({ location }) {
+      const logs = await Promise.all(Array.from({ length: 4 }, () => location.log("orders")));
+      for (let round = 1; round <= 10; round++) {
+        const answers = await Promise.all(
+          logs.map((log, writer) => log.writeCheckpoint(sampleCheckpoint(round, `${writer}`), { takeOver: true })),
+        );
+        assert.deepEqual(answers, ["stored", "stored", "stored", "stored"]);
+        const holder = (await logs[0]!.readCheckpoint())?.writer?.id;
+        for (const [writer, log] of logs.entries())
+          assert.equal(await log.writeCheckpoint(sampleCheckpoint(round, `${writer}`)), `${writer}` === holder ? "stored" : "fenced");
+        await logs[0]!.remove();
+      }
+    },
+  },
+  {
     name: "an old writer that goes on writing never gets the checkpoint back from who took it over",
     async test({ location }) {
       const [old, successor] = [await location.log("orders"), await location.log("orders")];

@@ -1,4 +1,4 @@
-import { open, readFile, rm } from "node:fs/promises";
+import { open, readFile, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { parseLogName, snapshotLogName } from "../log-name.js";
 import type { SealedSegment } from "../segment.js";
@@ -7,7 +7,6 @@ import { CheckpointFiles } from "./checkpoint-files.js";
 import {
   createFile,
   isAbsent,
-  isCode,
   makeFolder,
   namesIn,
   numbersOf,
@@ -17,6 +16,7 @@ import {
   syncFolder,
 } from "./durable-file.js";
 import { fileFailure } from "./file-failure.js";
+import { isLogName } from "./found-log-name.js";
 import { decodeSegment, encodeSegment, readSegmentHeader } from "./segment-file.js";
 
 /** Many file systems and most tools for them get slow in folders with far more entries than this. */
@@ -48,23 +48,18 @@ export function fileStoreLocation(directory: string): StoreLocation {
 
 async function namesOf(root: string): Promise<string[]> {
   const found: string[] = [];
-  for (const log of await foldersIn(root)) {
-    const snapshots = await foldersIn(join(root, log, "snapshots"));
-    for (const name of [log, ...snapshots.map((id) => snapshotLogName(log, id))])
-      if (isLogName(name) && (await new FileStore(root, name).hasSegments())) found.push(name);
+  for (const log of await logFoldersIn(root)) {
+    const snapshots = await logFoldersIn(join(root, log, "snapshots"), (id) => snapshotLogName(log, id));
+    for (const name of [log, ...snapshots]) if (await new FileStore(root, name).hasSegments()) found.push(name);
   }
   return found.sort();
 }
 
-/** A file where a folder should be is as good as nothing: there may be anything beside our logs. */
-const foldersIn = (path: string): Promise<string[]> => namesIn(path).catch((error) => (isCode("ENOTDIR")(error) ? [] : []));
-
-function isLogName(name: string): boolean {
-  try {
-    return !!parseLogName(name);
-  } catch {
-    return false;
-  }
+/** The names of logs whose folders lie there: there may be anything beside them. */
+async function logFoldersIn(path: string, nameOf = (folder: string) => folder): Promise<string[]> {
+  const named = (await namesIn(path)).filter((folder) => isLogName(nameOf(folder)));
+  const folders = await Promise.all(named.map(async (folder) => (await stat(join(path, folder))).isDirectory()));
+  return named.filter((_, i) => folders[i]).map(nameOf);
 }
 
 class FileStore implements Store {

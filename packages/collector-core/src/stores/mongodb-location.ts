@@ -2,7 +2,8 @@ import { type Db, MongoClient, type MongoClientOptions, MongoServerError, ReadCo
 import { OplogError } from "../errors.js";
 import { parseLogName } from "../log-name.js";
 import type { StoreLocation } from "../store.js";
-import { INLINE_PAYLOAD_BYTES, MongodbStore, SEGMENTS_PREFIX } from "./mongodb-store.js";
+import { isLogName } from "./found-log-name.js";
+import { DOCUMENT_BYTES, MongodbStore, SEGMENTS_PREFIX } from "./mongodb-store.js";
 import { badUri, parseMongodbStoreUri } from "./mongodb-uri.js";
 
 /** What holds unless the URI says otherwise. */
@@ -24,7 +25,7 @@ const AUTHENTICATION_FAILED = 18;
  * Logs in a database of a MongoDB deployment: the one in the URI's path, `oplog_store` without. Connects; throws `BAD_INPUT` for a URI or
  * login that can't be used, and the driver's own errors for a server that does not answer.
  */
-export async function mongodbStoreLocation(uri: string, { inlinePayloadBytes = INLINE_PAYLOAD_BYTES } = {}): Promise<StoreLocation> {
+export async function mongodbStoreLocation(uri: string, { documentBytes = DOCUMENT_BYTES } = {}): Promise<StoreLocation> {
   const parsed = parseMongodbStoreUri(uri);
   const client = clientFor(parsed.uri, parsed.parameters);
   const processIds = watchProcessIds(client);
@@ -44,7 +45,7 @@ export async function mongodbStoreLocation(uri: string, { inlinePayloadBytes = I
   return {
     log: async (name) => {
       parseLogName(name);
-      return new MongodbStore(db, name, inlinePayloadBytes);
+      return new MongodbStore(db, name, documentBytes);
     },
     names: () => namesIn(db),
     get deployment() {
@@ -90,16 +91,8 @@ async function namesIn(db: Db): Promise<string[]> {
   const found: string[] = [];
   for await (const { name } of db.listCollections({ name: { $regex: `^${SEGMENTS_PREFIX}` } }, { nameOnly: true })) {
     const log = name.slice(SEGMENTS_PREFIX.length);
+    // The collections of parts, for one, have no log's name: it can't hold a dot.
     if (isLogName(log) && (await new MongodbStore(db, log).hasSegments())) found.push(log);
   }
   return found.sort();
-}
-
-/** The collections of parts, for one, have no log's name: it can't hold a dot. */
-function isLogName(name: string): boolean {
-  try {
-    return !!parseLogName(name);
-  } catch {
-    return false;
-  }
 }

@@ -8,9 +8,8 @@ import { readStoredCheckpoint, type StoredCheckpoint, storeCheckpoint, writerOf 
 export const SEGMENTS_PREFIX = "oplogs_";
 const CHECKPOINTS_PREFIX = "resume_tokens_for_";
 
-/** A document may have 16 MiB; the rest is for the header (5,000 namespaces with the longest names take 1 MiB). */
-export const INLINE_PAYLOAD_BYTES = 14 * 1024 * 1024;
-const PART_BYTES = 15 * 1024 * 1024;
+/** What header and payload may have together to share a document, and a part may have: 16 MiB is the limit, and the other fields are small. */
+export const DOCUMENT_BYTES = 15 * 1024 * 1024;
 
 /** Headers have a kilobyte each, rarely a hundred: a batch stays far below the 16 MiB of a reply. */
 const HEADERS_IN_BATCH = 200;
@@ -62,7 +61,7 @@ export class MongodbStore implements Store {
   constructor(
     db: Db,
     name: string,
-    readonly inlinePayloadBytes = INLINE_PAYLOAD_BYTES,
+    readonly documentBytes = DOCUMENT_BYTES,
   ) {
     this.#segments = db.collection(`${SEGMENTS_PREFIX}${name}`);
     this.#parts = db.collection(`${SEGMENTS_PREFIX}${name}.parts`);
@@ -82,10 +81,10 @@ export class MongodbStore implements Store {
       header: new Binary(header),
       hash: new Binary(hash),
     };
-    if (payload.length <= this.inlinePayloadBytes) return this.#commit({ ...document, payload: new Binary(payload) });
+    if (header.length + payload.length <= this.documentBytes) return this.#commit({ ...document, payload: new Binary(payload) });
 
     this.#partsMayBeLeft = true;
-    const size = Math.min(this.inlinePayloadBytes, PART_BYTES);
+    const size = this.documentBytes;
     const parts = Math.ceil(payload.length / size);
     for (let i = 0; i < parts; i++) {
       const bytes = new Binary(payload.subarray(i * size, (i + 1) * size));
@@ -133,18 +132,12 @@ export class MongodbStore implements Store {
 
   async writeCheckpoint(checkpoint: Checkpoint, { takeOver = false }: { takeOver?: boolean } = {}): Promise<"stored" | "fenced"> {
     const writer = writerOf(checkpoint, this.#lastWriter);
-    // Two that find no checkpoint both insert one; the second then finds the first's, and the filter decides.
-    for (let attempt = 1; attempt <= 2; attempt++) {
-      const ours = { $or: [{ writer: null }, ...(writer === undefined ? [] : [{ "writer.id": writer }])] };
-      // One command: with another's checkpoint in place the filter finds nothing, and the insert that follows finds the key taken.
-      const replaced = this.#checkpoints.replaceOne({ _id: "checkpoint", ...(takeOver ? {} : ours) }, storeCheckpoint(checkpoint), {
-        upsert: true,
-      });
-      if (!(await created(replaced))) continue;
-      this.#lastWriter = writer;
-      return "stored";
-    }
-    return "fenced";
+    const ours = { $or: [{ writer: null }, ...(writer === undefined ? [] : [{ "writer.id": writer }])] };
+    // One command: with another's checkpoint in place the filter finds nothing, and the insert that follows finds the key taken.
+    const filter = { _id: "checkpoint" as const, ...(takeOver ? {} : ours) };
+    if (!(await created(this.#checkpoints.replaceOne(filter, storeCheckpoint(checkpoint), { upsert: true })))) return "fenced";
+    this.#lastWriter = writer;
+    return "stored";
   }
 
   async remove(upTo?: number): Promise<void> {

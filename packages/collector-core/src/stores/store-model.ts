@@ -96,13 +96,9 @@ export async function behavesLikeModel(open: () => Promise<OpenedForTest>): Prom
     fc.asyncProperty(fc.commands([append, append, checkpoint, remove, read, read, reopen], { maxCommands: 25 }), async (operations) => {
       const place = await open();
       try {
-        await fc.asyncModelRun(async () => {
-          const handles = await Promise.all(HANDLES.map(() => place.location.log("orders")));
-          return {
-            model: { segments: new Map(), checkpoint: null, wrote: new Set() },
-            real: { location: place.location, reopen: place.reopen, handles },
-          };
-        }, operations);
+        const handles = await Promise.all(HANDLES.map(() => place.location.log("orders")));
+        const model: Model = { segments: new Map(), checkpoint: null, wrote: new Set() };
+        await fc.asyncModelRun(() => ({ model, real: { location: place.location, reopen: place.reopen, handles } }), operations);
       } finally {
         await place.dispose();
       }

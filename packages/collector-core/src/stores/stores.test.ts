@@ -1,3 +1,4 @@
+/// <reference path="../../../../scripts/vitest-context.d.ts" />
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,7 +22,7 @@ async function openFile(): Promise<OpenedForTest> {
 
 let databases = 0;
 
-async function openMongodb(options?: { inlinePayloadBytes: number }): Promise<OpenedForTest> {
+async function openMongodb(options?: { documentBytes: number }): Promise<OpenedForTest> {
   const name = `store_${process.pid}_${++databases}`;
   const uri = inject("mongodbUri").replace("/?", `/${name}?`);
   const open: StoreLocation[] = [];
@@ -46,7 +47,7 @@ const STORES: Record<string, () => Promise<OpenedForTest>> = {
   file: openFile,
   mongodb: () => openMongodb(),
   // So small that every segment is kept in parts.
-  "mongodb, in parts": () => openMongodb({ inlinePayloadBytes: 40_000 }),
+  "mongodb, in parts": () => openMongodb({ documentBytes: 40_000 }),
 };
 
 for (const [store, open] of Object.entries(STORES))

@@ -1,0 +1,59 @@
+// @ts-check
+/**
+ * Loaded before the real program (`node --import`): kills the process, as `kill -9` does, at a point that is named, the `occurrence`-th time it
+ * gets there. So the points need no hooks in the product: the calls are wrapped by which its stores write.
+ *
+ *   CHAOS_CRASH_POINT='{"point":"after-append","occurrence":3}' node --import ./crash-points.mjs apps/cli/bin/oplog.js collect …
+ */
+import { writeSync } from "node:fs";
+import files from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
+import { Collection } from "mongodb";
+
+const { point, occurrence } = JSON.parse(process.env.CHAOS_CRASH_POINT ?? "{}");
+let left = occurrence;
+
+/** @param {import("./collector-process.js").CrashPoint} at */
+function reached(at) {
+  if (at !== point || --left > 0) return;
+  writeSync(2, `crash point ${at}\n`); // how the test knows that it was here that it died
+  process.kill(process.pid, "SIGKILL");
+}
+
+// The file store: writes a temporary file in pieces (beginning, header, payload, hash), then links it to its name.
+const { link, open } = files;
+files.link = async (from, to) => {
+  const checkpoint = /[/\\]checkpoint-/.test(`${to}`);
+  reached(checkpoint ? "before-checkpoint" : "before-append");
+  await link(from, to);
+  reached(checkpoint ? "in-checkpoint" : "after-append");
+};
+files.open = async (path, ...rest) => {
+  const file = await open(path, ...rest);
+  if (!/[/\\]segments[/\\].*\.tmp-/.test(`${path}`)) return file;
+  const writeFile = file.writeFile.bind(file);
+  let pieces = 0;
+  file.writeFile = async (...args) => {
+    await writeFile(...args);
+    pieces++;
+    if (pieces === 2) reached("mid-append");
+  };
+  return file;
+};
+syncBuiltinESMExports();
+
+// The MongoDB store: a document a segment, before it those of its parts when it is large; one document for the checkpoint.
+const { insertOne, replaceOne } = Collection.prototype;
+Collection.prototype.insertOne = async function (...args) {
+  const part = this.collectionName.endsWith(".parts");
+  if (!part) reached("before-append");
+  const result = await insertOne.apply(this, args);
+  reached(part ? "mid-append" : "after-append"); // the server has it, and the store does not know yet
+  return result;
+};
+Collection.prototype.replaceOne = async function (...args) {
+  reached("before-checkpoint");
+  const result = await replaceOne.apply(this, args);
+  reached("in-checkpoint");
+  return result;
+};
