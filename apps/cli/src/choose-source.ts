@@ -1,11 +1,11 @@
-import { ChangeStreamSource, type Source } from "@oplog-collector/collector-core";
+import { type CaptureMode, captureSource, logFormat, type Source, type Store } from "@oplog-collector/collector-core";
 
-/** How `--capture` asks for the source to be read. */
-export const CAPTURE_MODES = ["auto", "change-stream"] as const;
-
-export type CaptureMode = (typeof CAPTURE_MODES)[number];
-
-/** The source for the way of capture that was asked for. */
-export async function chooseSource(options: { capture: CaptureMode; uri: string; database: string | null }): Promise<Source> {
-  return new ChangeStreamSource({ uri: options.uri, database: options.database });
+/** The source for the way of capture that was asked for; `auto` goes on as the log began. */
+export async function chooseSource(options: { capture: CaptureMode; uri: string; database: string | null; store: Store }): Promise<Source> {
+  return captureSource({
+    uri: options.uri,
+    database: options.database,
+    mode: options.capture,
+    logFormat: options.capture === "auto" ? await logFormat(options.store) : null,
+  });
 }

@@ -1,4 +1,6 @@
 import {
+  CAPTURE_MODES,
+  type CaptureMode,
   type Codec,
   Collector,
   checkCapturedDatabase,
@@ -13,7 +15,7 @@ import {
   tokenFromData,
 } from "@oplog-collector/collector-core";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { CAPTURE_MODES, type CaptureMode, chooseSource } from "../choose-source.js";
+import { chooseSource } from "../choose-source.js";
 import { closing } from "../closing.js";
 import { makeLogger } from "../logger.js";
 import { nameOption } from "../open-log.js";
@@ -54,7 +56,11 @@ export const addCollect = (program: Command): void => {
         .argParser(parseStart)
         .default({ kind: "now" } satisfies StartPoint, "now"),
     )
-    .addOption(new Option("--capture <mode>", "how the source is read").choices(CAPTURE_MODES).default("auto"))
+    .addOption(
+      new Option("--capture <mode>", "how the source is read; auto: as the log began, a new one by the raw oplog where that can be read")
+        .choices(CAPTURE_MODES)
+        .default("auto"),
+    )
     .option(
       "--rpo <ms>",
       "recovery point objective: an event is stored at most so many milliseconds after it was read (1000)",
@@ -89,9 +95,7 @@ async function collect(options: CollectOptions): Promise<void> {
   const logger = makeLogger((line) => report.log(line));
   const starting = initialStatus(process.pid);
   report.show(starting);
-  await using source = closing(
-    await chooseSource({ capture: options.capture, uri: resolveUri(options.source), database: options.database ?? null }),
-  );
+  const uri = resolveUri(options.source);
   const opened = await openStoreWhenUp(options.store, {
     signal: stop.signal,
     retry,
@@ -103,6 +107,7 @@ async function collect(options: CollectOptions): Promise<void> {
   }
   await using location = closing(opened);
   await using store = closing(await location.log(name));
+  await using source = closing(await chooseSource({ capture: options.capture, uri, database: options.database ?? null, store }));
   const collector = new Collector({
     name,
     source,
