@@ -1,4 +1,4 @@
-import { checkLogName, OplogError, openStore, type Store } from "@oplog-collector/collector-core";
+import { checkLogName, OplogError, openStore, type Store, type StoreLocation } from "@oplog-collector/collector-core";
 import { Option } from "commander";
 
 /** What every command that reads a log takes. */
@@ -16,13 +16,13 @@ export const storeOption = () =>
 export const nameOption = () => new Option("--name <name>", "the log's name").makeOptionMandatory();
 
 /** Opens a log that exists, for as long as `use` runs. */
-export async function withLog<T>({ store: uri, name }: LogOptions, use: (store: Store) => Promise<T>): Promise<T> {
+export async function withLog<T>({ store: uri, name }: LogOptions, use: (store: Store, location: StoreLocation) => Promise<T>): Promise<T> {
   checkLogName(name);
   const location = await openStore(uri);
   try {
     const store = await location.log(name);
     try {
-      for await (const _ of store.headers()) return await use(store);
+      for await (const _ of store.headers()) return await use(store, location);
       throw noSuchLog(name, await location.names());
     } finally {
       await store.close();

@@ -1,4 +1,5 @@
-import { type Coverage, dateOf, type Position, printPosition, readCoverage } from "@oplog-collector/collector-core";
+import { type Coverage, dateOf, formatClusterTime, type Position, printPosition, readCoverage } from "@oplog-collector/collector-core";
+import { listSnapshots, printSnapshot, type Snapshot } from "@oplog-collector/restore";
 import type { Command } from "commander";
 import { count, duration, size } from "../amounts.js";
 import { type LogOptions, nameOption, storeOption, withLog } from "../open-log.js";
@@ -22,9 +23,11 @@ export const addRange = (program: Command): void => {
 };
 
 async function range(options: RangeOptions): Promise<void> {
-  const coverage = await withLog(options, readCoverage);
-  if (options.json) await printJson(jsonOf(coverage));
-  else await printLine(textOf(coverage, options.name));
+  const [coverage, snapshots] = await withLog(options, async (store, location) =>
+    Promise.all([readCoverage(store), listSnapshots(location, options.name)]),
+  );
+  if (options.json) await printJson({ ...jsonOf(coverage), snapshots: snapshots.map(printSnapshot) });
+  else await printLine(textOf(coverage, snapshots, options.name));
 }
 
 const jsonOf = ({ timelines, gaps, events, bytes, storedBytes, segments }: Coverage) => ({
@@ -35,21 +38,28 @@ const jsonOf = ({ timelines, gaps, events, bytes, storedBytes, segments }: Cover
     cause,
     detectedAt: detectedAt.toISOString(),
   })),
-  snapshots: [],
   events,
   bytes,
   storedBytes,
   segments,
 });
 
-function textOf(coverage: Coverage, name: string): string {
+function textOf(coverage: Coverage, snapshots: Snapshot[], name: string): string {
   const { timelines, gaps, events, bytes, storedBytes, segments } = coverage;
   const covered = timelines.map(({ from, to }) => [...ends(from, to), duration(+dateOf(to.clusterTime) - +dateOf(from.clusterTime))]);
+  const copies = snapshots.map(({ id, restorableFrom, documents, storedBytes }) => [
+    id,
+    dateOf(restorableFrom).toISOString(),
+    formatClusterTime(restorableFrom),
+    count(documents),
+    size(storedBytes),
+  ]);
   const missing = gaps.map(({ from, to, cause }) => [...ends(from, to), cause]);
   return [
     `${name}: ${count(events)} events in ${count(segments)} segments, ${size(bytes)} of BSON stored as ${size(storedBytes)}`,
     "",
     table(["covered from", "(after)", "to", "(inclusive)", "length"], covered),
+    ...(copies.length > 0 ? ["", table(["snapshot", "restorable from", "", "documents", "stored"], copies)] : []),
     ...(missing.length > 0 ? ["", table(["gap from", "", "to", "", "cause"], missing)] : []),
   ].join("\n");
 }
