@@ -2,6 +2,7 @@ import { redact } from "@oplog-collector/collector-core";
 import { Command } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { addCollect } from "./commands/collect.js";
+import { addDoctor } from "./commands/doctor.js";
 import { addEvents } from "./commands/events.js";
 import { addRange } from "./commands/range.js";
 import { addVerify } from "./commands/verify.js";
@@ -15,7 +16,7 @@ export function makeProgram(): Command {
     .configureOutput({ writeErr: (text) => process.stderr.write(redact(text)) })
     .showHelpAfterError("(oplog --help lists the commands, oplog COMMAND --help their options)")
     .addHelpText("after", HELP);
-  for (const add of [addCollect, addRange, addEvents, addVerify]) add(program);
+  for (const add of [addCollect, addRange, addEvents, addVerify, addDoctor]) add(program);
   return program;
 }
 

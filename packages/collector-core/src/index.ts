@@ -15,6 +15,7 @@ export { Collector, type CollectorOptions } from "./collector.js";
 export { type Coverage, CoverageBuilder, type Gap, readCoverage, type Timeline, timelineFor } from "./coverage.js";
 export { checkCapturedDatabase } from "./database-name.js";
 export { describeError } from "./describe-error.js";
+export { type DoctorCheck, type DoctorOptions, examine } from "./doctor.js";
 export { isOplogError, OplogError, type OplogErrorCode } from "./errors.js";
 export { ChangeEventScan, type EventKind, positionOfEvent } from "./event.js";
 export { checkLogName, parseLogName, snapshotLogName } from "./log-name.js";

@@ -36,7 +36,8 @@ export function refusal(side: Side, error: unknown): OplogError {
     });
   if (kind === "too-large")
     return new OplogError("EVENT_TOO_LARGE", `One event is too large to be delivered: ${message}`, { cause: error, hint });
-  return new OplogError("UNREACHABLE", `The ${side} failed: ${message}`, { cause: error, hint });
+  const failed = networkCode(error) ? "does not answer" : "failed";
+  return new OplogError("UNREACHABLE", `The ${side} ${failed}: ${message}`, { cause: error, hint });
 }
 
 export const loginRefused = (what: string, cause: unknown): OplogError =>

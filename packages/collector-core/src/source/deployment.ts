@@ -26,7 +26,13 @@ export async function identifyDeployment(client: MongoClient, database: string |
   const [greeting, build] = await Promise.all([hello(client), client.db("admin").command({ buildInfo: 1 })]);
   const version = String(build.version);
   const sharded = greeting.msg === "isdbgrid";
-  if (!sharded && !greeting.setName)
+  checkCapturable({ version, sharded, setName: greeting.setName ?? null });
+  return { replicaSetId: await replicaSetId(client, sharded), setName: greeting.setName ?? null, sharded, version, database };
+}
+
+/** Throws `SOURCE_UNSUITABLE` for a deployment without an oplog or of a version whose change streams leave too much out. */
+export function checkCapturable({ version, sharded, setName }: Pick<SourceIdentity, "version" | "sharded" | "setName">): void {
+  if (!sharded && !setName)
     throw new OplogError(
       "SOURCE_UNSUITABLE",
       `The source (MongoDB ${version}) is a standalone server; only replica sets and sharded clusters keep an oplog`,
@@ -38,7 +44,6 @@ export async function identifyDeployment(client: MongoClient, database: string |
     throw new OplogError("SOURCE_UNSUITABLE", `The source runs MongoDB ${version}; capture needs ${OLDEST_MAJOR}.0 or newer`, {
       hint: "Upgrade the source.",
     });
-  return { replicaSetId: await replicaSetId(client, sharded), setName: greeting.setName ?? null, sharded, version, database };
 }
 
 /** The id that tells this deployment from any other; null when our user may not read it. */
