@@ -1,10 +1,13 @@
 import { redact } from "@oplog-collector/collector-core";
 import { Command } from "commander";
 import packageJson from "../package.json" with { type: "json" };
+import { addApply } from "./commands/apply.js";
 import { addCollect } from "./commands/collect.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addEvents } from "./commands/events.js";
 import { addRange } from "./commands/range.js";
+import { addRestore } from "./commands/restore.js";
+import { addSnapshot } from "./commands/snapshot.js";
 import { addVerify } from "./commands/verify.js";
 
 /** The command line as a whole: what it says about wrong usage goes to stderr, redacted, and ends in a `CommanderError`. */
@@ -16,7 +19,7 @@ export function makeProgram(): Command {
     .configureOutput({ writeErr: (text) => process.stderr.write(redact(text)) })
     .showHelpAfterError("(oplog --help lists the commands, oplog COMMAND --help their options)")
     .addHelpText("after", HELP);
-  for (const add of [addCollect, addRange, addEvents, addVerify, addDoctor]) add(program);
+  for (const add of [addCollect, addRange, addEvents, addVerify, addDoctor, addSnapshot, addApply, addRestore]) add(program);
   return program;
 }
 

@@ -1,6 +1,7 @@
 import {
   type ClusterTime,
   checkLogName,
+  formatClusterTime,
   makeClient,
   OplogError,
   readCoverage,
@@ -19,9 +20,10 @@ import { comeAndGone } from "./snapshot/capped-window.js";
 import { chooseSnapshot } from "./snapshot/choose-snapshot.js";
 import { readDdlEvents } from "./snapshot/ddl-events.js";
 import { listSnapshots, printSnapshot, readContents, type Snapshot } from "./snapshot/list-snapshots.js";
-import { buildIndexes, forEachInLanes, type LoadProgress, loadCollections } from "./snapshot/load-snapshot.js";
+import { buildIndexes, forEachInLanes, type LoadProgress, loadCollections, targetOf } from "./snapshot/load-snapshot.js";
 import { eveningFilter, isUneven, replayFilter } from "./snapshot/replay-filter.js";
 import type { ReplayRules } from "./snapshot/replay-rules.js";
+import { RestoreProgress as RestoreProgressMark, type RestoreState } from "./snapshot/restore-progress.js";
 import { restoreUsers } from "./snapshot/restore-users.js";
 import { documentsOf, type SnapshotCollection } from "./snapshot/snapshot-collection.js";
 import { dropNamespaces, isSource, userNamespaces } from "./snapshot/target-state.js";
@@ -39,6 +41,8 @@ export interface RestoreOptions extends RoutingOptions {
   force?: boolean;
   /** Users and roles too, as of the snapshot. */
   users?: boolean;
+  /** Goes on with a restore that was interrupted; the options must be the same. */
+  resume?: boolean;
   signal?: AbortSignal;
   onProgress?: (progress: RestoreProgress) => void;
 }
@@ -80,35 +84,20 @@ export async function planRestore(options: RestoreOptions): Promise<RestorePlan>
 /** Puts the target into the state that the source had at `to`: the newest base snapshot before it, then the log. */
 export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const started = Date.now();
-  const { signal = new AbortController().signal, lanes = DEFAULT_LANES, onProgress = () => {} } = options;
+  const { onProgress = () => {} } = options;
   await using opened = await open(options);
-  const { client, plan, log, store, snapshot, rules, wanted, routing } = opened;
-  refuse(options, opened);
+  const { client, plan, store, snapshot, wanted } = opened;
+  const progress = new RestoreProgressMark(client);
+  const resumed = options.resume ? await progress.resume(fingerprintOf(options)) : null;
+  if (!resumed) refuse(options, opened);
   await verify(opened, options, onProgress);
-  signal.throwIfAborted();
-  await dropNamespaces(client, plan.drop);
-  const leaveOut = await comeAndGone(log, wanted);
-  await loadCollections({
-    client,
-    store,
-    collections: wanted,
-    routing,
-    lanes,
-    leaveOut,
-    signal,
-    onProgress: (progress) => onProgress({ phase: "loading", ...progress }),
-  });
-  const request: ApplyOptions = { ...options, store: log, after: snapshot.takenFrom, to: options.to, lanes };
-  const evening = eveningFilter(wanted);
-  if (wanted.some(isUneven)) await apply({ ...request, to: evening.until, base: evening });
-  let built = 0;
-  await forEachInLanes(wanted, INDEX_BUILDS, signal, async (collection) => {
-    await buildIndexes(client, collection, routing);
-    onProgress({ phase: "building indexes", collections: ++built, collectionsInAll: wanted.length });
-  });
-  onProgress({ phase: "applying" });
-  const applied = await apply({ ...request, base: replayFilter(rules, opened.collections) });
+  if (!resumed) {
+    await dropNamespaces(client, plan.drop);
+    await progress.begin({ fingerprint: fingerprintOf(options), snapshot: snapshot.id, phase: "loading", loaded: [] });
+  }
+  const applied = await new Restoring(options, opened, progress, resumed).run();
   const users = options.users ? await restoreUsers(client, store, opened.collections) : 0;
+  await progress.end();
   return {
     snapshot: snapshot.id,
     collections: wanted.length,
@@ -118,6 +107,86 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
     durationMs: Date.now() - started,
     notes: plan.notes,
   };
+}
+
+/** The same restore has the same text. */
+const fingerprintOf = ({ log, to, ns = [], excludeNs = [], renames = [] }: RestoreOptions): string =>
+  JSON.stringify({ log, to: formatClusterTime(to), ns, excludeNs, renames });
+
+const PHASES = ["loading", "evening", "building indexes", "applying"] as const;
+
+/** One restore under way: each phase is marked on the target before it begins, and can be begun again. */
+class Restoring {
+  private readonly request: ApplyOptions;
+  private readonly signal: AbortSignal;
+  private readonly lanes: number;
+
+  constructor(
+    private readonly options: RestoreOptions,
+    private readonly opened: Opened,
+    private readonly progress: RestoreProgressMark,
+    private readonly resumed: RestoreState | null,
+  ) {
+    this.signal = options.signal ?? new AbortController().signal;
+    this.lanes = options.lanes ?? DEFAULT_LANES;
+    const { log, snapshot } = opened;
+    this.request = { ...options, store: log, after: snapshot.takenFrom, to: options.to, lanes: this.lanes };
+  }
+
+  async run(): Promise<ApplyReport> {
+    const begin = PHASES.indexOf(this.resumed?.phase ?? "loading");
+    const steps = [() => this.load(), () => this.even(begin === 1), () => this.buildIndexes()];
+    for (let step = begin; step < steps.length; step++) {
+      this.signal.throwIfAborted();
+      if (step > begin) await this.progress.enter(PHASES[step]!);
+      await steps[step]!();
+    }
+    if (begin < PHASES.length - 1) await this.progress.enter("applying");
+    this.tell({ phase: "applying" });
+    return apply({ ...this.request, base: replayFilter(this.opened.rules, this.opened.collections) });
+  }
+
+  private async load(): Promise<void> {
+    const { client, log, store, wanted, routing } = this.opened;
+    const done = new Set(this.resumed?.loaded);
+    const left = wanted.filter(({ uuid }) => !done.has(uuid));
+    // What was begun, and views, which are of no use without the rest.
+    if (this.resumed)
+      await dropNamespaces(
+        client,
+        left.map((collection) => targetOf(collection, routing)),
+      );
+    await loadCollections({
+      client,
+      store,
+      collections: left,
+      routing,
+      lanes: this.lanes,
+      leaveOut: await comeAndGone(log, left),
+      signal: this.signal,
+      onProgress: (progress) => this.tell({ phase: "loading", ...progress }),
+      onLoaded: ({ uuid }) => this.progress.loaded(uuid),
+    });
+  }
+
+  /** Brings collections that were read in ranges to one time each, before an index can ask that all of it fits together. */
+  private async even(again: boolean): Promise<void> {
+    const evening = eveningFilter(this.opened.wanted, again);
+    if (this.opened.wanted.some(isUneven)) await apply({ ...this.request, to: evening.until, base: evening });
+  }
+
+  private async buildIndexes(): Promise<void> {
+    const { client, wanted, routing } = this.opened;
+    let built = 0;
+    await forEachInLanes(wanted, INDEX_BUILDS, this.signal, async (collection) => {
+      await buildIndexes(client, collection, routing);
+      this.tell({ phase: "building indexes", collections: ++built, collectionsInAll: wanted.length });
+    });
+  }
+
+  private tell(progress: RestoreProgress): void {
+    this.options.onProgress?.(progress);
+  }
 }
 
 /** Collections whose indexes are built at a time: a build uses a core or two of the target, and memory that its builds share. */
@@ -140,37 +209,32 @@ interface Opened extends AsyncDisposable {
 }
 
 async function open(options: RestoreOptions): Promise<Opened> {
-  const { location, to } = options;
   checkLogName(options.log);
-  const log = await location.log(options.log);
-  const coverage = await readCoverage(log);
-  const snapshot = chooseSnapshot(await listSnapshots(location, options.log), coverage, to);
-  const store = await location.log(snapshotLogName(options.log, snapshot.id));
+  const log = await options.location.log(options.log);
   const client = makeClient(options.target, "target", { maxPoolSize: (options.lanes ?? DEFAULT_LANES) + 2 });
-  const dispose = async () => void (await Promise.allSettled([client.close(), store.close(), log.close()]));
+  const opened: { close(): Promise<void> }[] = [client, log];
+  const dispose = async () => void (await Promise.allSettled(opened.map((one) => one.close())));
   try {
+    const snapshot = await findSnapshot(options, client, log);
+    const store = await options.location.log(snapshotLogName(options.log, snapshot.id));
+    opened.push(store);
     const { rules, collections } = await readContents(store);
     const routing = new Routing(options);
-    const applyPlan = await planOf({ ...options, store: log, after: snapshot.takenFrom, to });
     const wanted = collections.filter(({ namespace }) => !isOfUsers(namespace) && routing.route(namespace).skip === undefined);
     const present = await userNamespaces(client);
-    const drop = await conflicting(present, wanted, log, snapshot.takenFrom, to, routing);
+    const drop = await conflicting(present, wanted, log, snapshot.takenFrom, options.to, routing);
     const onSource = await isSource(client, snapshot.source);
     const plan: RestorePlan = {
       snapshot: printSnapshot(snapshot),
       collections: wanted.map((collection) => ({
         namespace: collection.namespace,
-        target: targetName(collection.namespace, routing),
+        target: targetOf(collection, routing),
         documents: documentsOf(collection),
       })),
-      leftOut: collections.flatMap(({ namespace }) => {
-        if (isOfUsers(namespace)) return options.users ? [] : [{ namespace, why: "users and roles are restored with --users only" }];
-        const { skip } = routing.route(namespace);
-        return skip === undefined ? [] : [{ namespace, why: skip }];
-      }),
+      leftOut: leftOut(collections, routing, options.users ?? false),
       drop,
       users: options.users ?? false,
-      apply: applyPlan,
+      apply: await planOf({ ...options, store: log, after: snapshot.takenFrom, to: options.to }),
       notes: snapshot.notes,
     };
     return { client, log, store, snapshot, rules, collections, wanted, routing, plan, onSource, present, [Symbol.asyncDispose]: dispose };
@@ -180,12 +244,22 @@ async function open(options: RestoreOptions): Promise<Opened> {
   }
 }
 
-const isOfUsers = (namespace: string): boolean => namespace.startsWith("admin.");
+async function findSnapshot({ location, log: name, to, resume }: RestoreOptions, client: MongoClient, log: Store): Promise<Snapshot> {
+  const snapshots = await listSnapshots(location, name);
+  // Another snapshot than the one that was begun with would not fit to what is loaded.
+  const begun = resume ? (await new RestoreProgressMark(client).find())?.snapshot : undefined;
+  return chooseSnapshot(begun === undefined ? snapshots : snapshots.filter(({ id }) => id === begun), await readCoverage(log), to);
+}
 
-const targetName = (namespace: string, routing: Routing): string => {
-  const route = routing.route(namespace);
-  return route.skip === undefined ? route.namespace : namespace;
-};
+function leftOut(collections: readonly SnapshotCollection[], routing: Routing, users: boolean): RestorePlan["leftOut"] {
+  return collections.flatMap(({ namespace }) => {
+    if (isOfUsers(namespace)) return users ? [] : [{ namespace, why: "users and roles are restored with --users only" }];
+    const { skip } = routing.route(namespace);
+    return skip === undefined ? [] : [{ namespace, why: skip }];
+  });
+}
+
+const isOfUsers = (namespace: string): boolean => namespace.startsWith("admin.");
 
 /** What the target holds under the name of something that the snapshot or the log brings. */
 async function conflicting(

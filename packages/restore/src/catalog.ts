@@ -1,0 +1,63 @@
+import { type Db, type Document, type MongoClient, MongoServerError } from "mongodb";
+import { splitNamespace } from "./operation.js";
+
+/** What decides how the documents of a collection on the target may be written. */
+export interface CollectionFacts {
+  /** Whether documents are independent of each other. When not, their changes keep the order of the log. */
+  ordered: boolean;
+  capped: boolean;
+}
+
+const PLAIN: CollectionFacts = { ordered: false, capped: false };
+
+/** Answered by `listIndexes` for a collection that does not exist, or a view. */
+const NO_INDEXES = new Set([26, 166]);
+
+/** What the target's collections are like: asked when one is first written, and again after DDL that may have changed it. */
+export class Catalog {
+  private readonly facts = new Map<string, CollectionFacts>();
+
+  constructor(private readonly client: MongoClient) {}
+
+  known(namespace: string): CollectionFacts | undefined {
+    return this.facts.get(namespace);
+  }
+
+  async look(namespace: string): Promise<CollectionFacts> {
+    const { db: name, collection } = splitNamespace(namespace);
+    const db = this.client.db(name);
+    const facts = await factsOf(db, collection);
+    if (this.facts.size > MAX_KNOWN) this.facts.clear();
+    this.facts.set(namespace, facts);
+    return facts;
+  }
+
+  /** After DDL on a collection, or on a whole database. */
+  forget(namespace: string): void {
+    if (namespace.includes(".")) this.facts.delete(namespace);
+    else for (const known of this.facts.keys()) if (known.startsWith(`${namespace}.`)) this.facts.delete(known);
+  }
+}
+
+/** A deployment that makes names for ever must not fill the memory. */
+const MAX_KNOWN = 100_000;
+
+async function factsOf(db: Db, collection: string): Promise<CollectionFacts> {
+  const [info] = await db.listCollections({ name: collection }).toArray();
+  if (!info) return PLAIN;
+  const { capped = false, collation } = (info as { options?: { capped?: boolean; collation?: Document } }).options ?? {};
+  // Capped: the order is part of the data. With a collation two different `_id` may be equal.
+  if (capped || collation) return { ordered: true, capped };
+  return { ordered: await hasUniqueIndex(db, collection), capped };
+}
+
+/** Two documents share the key of a unique index: the one must give it up before the other takes it. */
+async function hasUniqueIndex(db: Db, collection: string): Promise<boolean> {
+  try {
+    const indexes = await db.collection(collection).listIndexes().toArray();
+    return indexes.some(({ unique, prepareUnique, key }) => (unique || prepareUnique) && !(Object.keys(key).length === 1 && "_id" in key));
+  } catch (error) {
+    if (error instanceof MongoServerError && NO_INDEXES.has(Number(error.code))) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,114 @@
+import { namespaceMatcher, OplogError } from "@oplog-collector/collector-core";
+
+import { splitNamespace } from "./operation.js";
+
+/** Which namespaces are applied, and under which names. */
+export interface RoutingOptions {
+  /** Patterns; none means all. */
+  ns?: readonly string[];
+  excludeNs?: readonly string[];
+  /** `shop=shop_restored` for a database, `shop.orders=shop.orders_old` for a collection (which goes first). */
+  renames?: readonly string[];
+  /** Namespaces that a rename within the range turns into wanted ones: the work collections of `$out`, for example. */
+  alsoWanted?: ReadonlySet<string>;
+}
+
+/** Where one namespace of the source goes. */
+export type Route = { skip: string } | { skip?: undefined; namespace: string; db: string; collection: string };
+
+/** Where this package keeps its progress on a target. A log of a source that was itself restored into holds writes to it. */
+export const PROGRESS_DATABASE = "oplog_collector_restore";
+
+/** What belongs to a deployment and not to its users; copied onto another one it would do harm. */
+function ownBookkeeping(db: string, collection: string): string | undefined {
+  if (db === "config" || db === "local") return `${db}.*: the source's own bookkeeping`;
+  if (db === PROGRESS_DATABASE) return `${PROGRESS_DATABASE}.*: the progress of a restore`;
+  if (db === "admin" && collection === "system.keys") return "admin.system.keys: the source's own signing keys";
+  if (collection === "system.profile") return "system.profile: belongs to one server";
+  return undefined;
+}
+
+/** A time series is one thing under two names: the view that users see and the collection of its buckets. */
+const BUCKETS = "system.buckets.";
+
+export const isBuckets = (collection: string): boolean => collection.startsWith(BUCKETS);
+
+export class Routing {
+  private readonly routes = new Map<string, Route>();
+  private readonly wanted: ((namespace: string) => boolean)[];
+  private readonly unwanted: ((namespace: string) => boolean)[];
+  private readonly renames: ReadonlyMap<string, string>;
+  private readonly alsoWanted: ReadonlySet<string>;
+
+  constructor({ ns = [], excludeNs = [], renames = [], alsoWanted = new Set() }: RoutingOptions) {
+    this.wanted = ns.map(namespaceMatcher);
+    this.unwanted = excludeNs.map(namespaceMatcher);
+    this.renames = parseRenames(renames);
+    this.alsoWanted = alsoWanted;
+  }
+
+  get filters(): boolean {
+    return this.wanted.length > 0 || this.unwanted.length > 0;
+  }
+
+  /** `namespace` may be a database's name. */
+  route(namespace: string): Route {
+    let route = this.routes.get(namespace);
+    if (!route) {
+      if (this.routes.size > MAX_ROUTES) this.routes.clear();
+      route = this.find(namespace);
+      this.routes.set(namespace, route);
+    }
+    return route;
+  }
+
+  private find(namespace: string): Route {
+    const { db, collection } = splitNamespace(namespace);
+    const own = ownBookkeeping(db, collection);
+    if (own) return { skip: own };
+    const plain = isBuckets(collection) ? `${db}.${collection.slice(BUCKETS.length)}` : namespace;
+    const matches = (match: (namespace: string) => boolean) => match(plain) || match(namespace);
+    if (!this.alsoWanted.has(namespace)) {
+      if (this.wanted.length > 0 && !this.wanted.some(matches)) return { skip: "left out by --ns" };
+      if (this.unwanted.some(matches)) return { skip: "left out by --exclude-ns" };
+      if (collection === "" && this.filters) return this.wholeDatabase(db);
+    }
+    return this.renamed(db, collection, plain);
+  }
+
+  /** An operation on a database touches collections that a filter may leave out, so only a filter on databases lets it through. */
+  private wholeDatabase(db: string): Route {
+    if (this.unwanted.length > 0)
+      return { skip: "on a whole database, of which --exclude-ns may leave out a part; its collections' own drops are applied" };
+    return this.renamed(db, "", db);
+  }
+
+  private renamed(db: string, collection: string, plain: string): Route {
+    const exact = collection === "" ? undefined : this.renames.get(plain);
+    if (exact !== undefined) {
+      const to = splitNamespace(exact);
+      const name = isBuckets(collection) ? BUCKETS + to.collection : to.collection;
+      return { namespace: `${to.db}.${name}`, db: to.db, collection: name };
+    }
+    const toDb = this.renames.get(db) ?? db;
+    return { namespace: collection === "" ? toDb : `${toDb}.${collection}`, db: toDb, collection };
+  }
+}
+
+/** A deployment that makes names for ever must not fill the memory. */
+const MAX_ROUTES = 100_000;
+
+function parseRenames(renames: readonly string[]): Map<string, string> {
+  const parsed = new Map<string, string>();
+  for (const rename of renames) {
+    const [from, to, ...more] = rename.split("=");
+    const sameDepth = from?.includes(".") === to?.includes(".");
+    if (!from || !to || more.length > 0 || !sameDepth)
+      throw new OplogError("BAD_INPUT", `The rename ${JSON.stringify(rename)} can't be used`, {
+        hint: 'Write "shop=shop_restored" for a database, "shop.orders=shop.orders_old" for a collection.',
+      });
+    if (parsed.has(from)) throw new OplogError("BAD_INPUT", `${from} is renamed twice`, { hint: "Give each name once." });
+    parsed.set(from, to);
+  }
+  return parsed;
+}
