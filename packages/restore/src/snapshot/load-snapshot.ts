@@ -46,6 +46,8 @@ export interface LoadOptions {
   leaveOut: Map<string, ReadonlySet<string>>;
   signal: AbortSignal;
   onProgress: (progress: LoadProgress) => void;
+  /** All documents of a collection are on the target. */
+  onLoaded: (collection: SnapshotCollection) => Promise<void>;
 }
 
 /** Puts the collections of a base snapshot onto the target, without indexes and without views. They must not exist there. */
@@ -82,6 +84,7 @@ export async function loadCollections(options: LoadOptions): Promise<void> {
       progress.documents += header.events;
       progress.bytes += header.bytes;
       onProgress({ ...progress });
+      if (loaded.get(collection.uuid) === documentsOf(collection)) await options.onLoaded(collection);
     });
   }
   await loading.end();

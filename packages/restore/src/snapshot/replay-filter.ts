@@ -30,15 +30,19 @@ export function replayFilter(rules: ReplayRules, collections: readonly SnapshotC
   };
 }
 
-/** Brings the ranges of uneven collections to the time of their last one. No DDL touched such a collection meanwhile: the snapshot saw to that. */
-export function eveningFilter(collections: readonly SnapshotCollection[]): ReplayFilter {
+/**
+ * Brings the ranges of uneven collections to the time of their last one. No DDL touched such a collection meanwhile: the snapshot saw to that.
+ * `again`: it was begun before and interrupted.
+ */
+export function eveningFilter(collections: readonly SnapshotCollection[], again: boolean): ReplayFilter {
   const uneven = new Map(collections.filter(isUneven).map((collection) => [collection.uuid, collection]));
   return {
     until: [...uneven.values()].map(startOf).reduce((newest, time) => (time > newest ? time : newest), 0n),
     decide: (uuid, operation, time) => {
       const collection = uuid === null ? undefined : uneven.get(uuid);
       if (!collection || !isWrite(operation) || time > startOf(collection)) return "skip";
-      return time > rangeTime(collection, operation.key) ? "forward" : "skip";
+      if (time <= rangeTime(collection, operation.key)) return "skip";
+      return again ? "converge" : "forward";
     },
   };
 }
