@@ -1,5 +1,5 @@
 import { BSON } from "mongodb";
-import { BSON_TYPE, rawElements } from "./raw-bson.js";
+import { BSON_TYPE, rawElements, rawString } from "./raw-bson.js";
 
 /**
  * A BSON document as canonical Extended JSON, in one line. Read from the bytes: an object in between would move integer-like names to the front
@@ -15,6 +15,10 @@ export function canonicalJson(bytes: Buffer, at = 0): string {
 function valueText(type: number, bytes: Buffer, at: number, end: number): string {
   if (type === BSON_TYPE.document) return canonicalJson(bytes, at);
   if (type === BSON_TYPE.array) return arrayText(bytes, at);
+  if (type === BSON_TYPE.string) return JSON.stringify(rawString(bytes, at));
+  // The driver would make a Date, which can't hold all of them, and null.
+  if (type === BSON_TYPE.date) return `{"$date":{"$numberLong":"${bytes.readBigInt64LE(at)}"}}`;
+  if (type === UNDEFINED) return '{"$undefined":true}';
   return scalarText(type, bytes.subarray(at, end));
 }
 
@@ -35,6 +39,9 @@ function scalarText(type: number, value: Buffer): string {
   document[document.length - 1] = 0;
   return BSON.EJSON.stringify(BSON.deserialize(document, AS_IT_IS)[String.fromCharCode(NAME)], { relaxed: false });
 }
+
+/** Deprecated, but there in old data. */
+const UNDEFINED = 0x06;
 
 const NAME = "v".charCodeAt(0);
 

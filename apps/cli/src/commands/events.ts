@@ -1,26 +1,21 @@
 import {
-  type ClusterTime,
   type Coverage,
   canonicalJson,
+  checkRangeCovered,
+  eventFilter,
   formatClusterTime,
-  namespaceMatcher,
-  OplogError,
+  type LogRange,
   parseTime,
-  rawValue,
   readCoverage,
-  readEvents,
-  resolveTime,
-  type SegmentHeader,
+  readRange,
+  resolveRange,
   type Store,
-  type StoredEvent,
   type Time,
-  timelineFor,
-  tokenData,
 } from "@oplog-collector/collector-core";
 import { type Command, InvalidArgumentError } from "commander";
 import { BSON } from "mongodb";
 import { type LogOptions, nameOption, storeOption, withLog } from "../open-log.js";
-import { printLine, stdoutClosed } from "../print.js";
+import { printLine, stdoutClosed, tell } from "../print.js";
 
 interface EventsOptions extends LogOptions {
   from?: Time;
@@ -42,8 +37,8 @@ export const addEvents = (program: Command): void => {
     .addOption(nameOption())
     .option("--from <time>", "after this moment (exclusive)", parseTime)
     .option("--to <time>", "up to this moment (inclusive)", parseTime)
-    .option("--ns <glob>", 'only this namespace; "*" stands for any characters: "shop.orders", "shop.*", "*.orders"')
-    .option("--op <op>", 'only this operation: insert, update, replace, delete, drop, … (in an oplog entry "i", "u", "d", "c")')
+    .option("--ns <glob>", 'only namespaces that match; "*" stands for any characters, "?" for one: "shop.orders", "shop.*", "*.orders"')
+    .option("--op <op>", "only this operation: insert, update, replace, delete, create, drop, rename, …")
     .option("--id <ejson>", "only events of the document with this _id, as Extended JSON", parseId)
     .option("--limit <n>", "at most so many", parseLimit, Number.POSITIVE_INFINITY)
     .option("--json", "accepted as everywhere: the output is JSON lines with or without it")
@@ -63,79 +58,32 @@ Examples:
 async function events(options: EventsOptions): Promise<void> {
   await withLog(options, async (store) => {
     const coverage = await readCoverage(store);
-    const after = options.from && (await resolveTime(options.from, store, coverage));
-    const to = options.to && (await resolveTime(options.to, store, coverage));
-    if (after !== undefined && to !== undefined && to < after)
-      throw new OplogError("BAD_INPUT", `--from ${options.from!.text} is after --to ${options.to!.text}`, { hint: "Swap them." });
-    const whole = await printEvents(store, options, after, to);
-    if (whole) checkCovered(coverage, after, to);
+    const range = await resolveRange(options, store, coverage);
+    if ((await printEvents(store, range, options)) === "all") tellWhatIsMissing(range, coverage);
   });
 }
 
-/** Returns false when it stopped before the end of the range. */
-async function printEvents(
-  store: Store,
-  options: EventsOptions,
-  after: ClusterTime | undefined,
-  to: ClusterTime | undefined,
-): Promise<boolean> {
-  const wanted = eventFilter(options);
-  let left = options.limit;
-  // A token may stand between two events of one cluster time, so that time is read as a whole.
-  const readAfter = options.from?.kind === "token" ? after! - 1n : after;
-  for await (const event of readEvents(store, { after: readAfter, to, wanted: wanted.segment })) {
-    if (stdoutClosed.aborted) return false;
-    if (!wanted.event(event)) continue;
-    if (left-- <= 0) return false;
+/** Returns `some` when it stopped before the end of the range. */
+async function printEvents(store: Store, range: LogRange, { ns, op, id, limit }: EventsOptions): Promise<"all" | "some"> {
+  const filter = eventFilter({ namespace: ns, operation: op, id });
+  let left = limit;
+  if (left === 0) return "some";
+  for await (const event of readRange(store, range, filter.segment)) {
+    if (stdoutClosed.aborted) return "some";
+    if (!filter.event(event)) continue;
     await printLine(canonicalJson(event.bytes));
+    if (--left === 0) return "some";
   }
-  return true;
+  return "all";
 }
 
-/** What was asked for, as questions to a segment's header (which spares reading its events) and to an event. */
-function eventFilter({ from, to, ns, op, id }: EventsOptions) {
-  const inNamespace = ns === undefined ? () => true : namespaceMatcher(ns);
-  const kindWanted = ({ namespace, operation }: { namespace: string; operation: string }) =>
-    inNamespace(namespace) && (op === undefined || operation === op);
-  const wantedId = id === undefined ? undefined : idBytes(id);
-  return {
-    segment: (header: SegmentHeader) => header.counts.some(kindWanted),
-    event: (event: StoredEvent) =>
-      kindWanted(event.kind) && (wantedId === undefined || hasId(event, wantedId)) && insideTokens(event, from, to),
-  };
+/** Whoever asked for a range by its ends gets exit code 3 when it has a hole; who asked for all there is, a warning. */
+function tellWhatIsMissing(range: LogRange, coverage: Coverage): void {
+  checkRangeCovered(range, coverage);
+  if (range.after !== undefined || range.to !== undefined) return;
+  for (const { from, to, cause } of coverage.gaps)
+    tell(`Note: nothing is known from ${formatClusterTime(from.clusterTime)} to ${formatClusterTime(to.clusterTime)}: ${cause}`);
 }
-
-function insideTokens({ bytes, format }: StoredEvent, from: Time | undefined, to: Time | undefined): boolean {
-  if (format !== "change-event" || (from?.kind !== "token" && to?.kind !== "token")) return true;
-  const token = tokenData(rawValue(bytes, "_id")!.bytes);
-  return !(from?.kind === "token" && token <= from.token) && !(to?.kind === "token" && token > to.token);
-}
-
-interface RawId {
-  type: number;
-  bytes: Buffer;
-}
-
-function idBytes(id: unknown): RawId {
-  return rawValue(Buffer.from(BSON.serialize({ id })), "id")!;
-}
-
-/** The same type and the same bytes: 1 and 1.0 are told apart. */
-function hasId({ bytes, format }: StoredEvent, id: RawId): boolean {
-  const found =
-    format === "change-event" ? rawValue(bytes, "documentKey", "_id") : (rawValue(bytes, "o2", "_id") ?? rawValue(bytes, "o", "_id"));
-  return found !== undefined && found.type === id.type && found.bytes.equals(id.bytes);
-}
-
-/** Throws `OUTSIDE_COVERAGE` when something of the range that was asked for by its ends is not in the log. */
-function checkCovered(coverage: Coverage, after: ClusterTime | undefined, to: ClusterTime | undefined): void {
-  const first = coverage.timelines[0]!.from.clusterTime;
-  const last = coverage.timelines.at(-1)!.to.clusterTime;
-  if (after === undefined && to === undefined) return;
-  timelineFor(coverage, after ?? (to! < first ? to! : first), to ?? (after! > last ? after! : last), printTime);
-}
-
-const printTime = (time: ClusterTime): string => formatClusterTime(time);
 
 function parseId(text: string): unknown {
   try {
