@@ -14,7 +14,13 @@ const CRASH_POINTS = new URL("./crash-points.mjs", import.meta.url).href;
 /** Where `crash-points.mjs` can kill: on the file store `mid-append` is between the pieces of a file, on the MongoDB store between parts. */
 export type CrashPoint = "before-append" | "after-append" | "mid-append" | "before-checkpoint" | "in-checkpoint";
 
-export const CRASH_POINTS_ALL: readonly CrashPoint[] = ["before-append", "after-append", "mid-append", "before-checkpoint", "in-checkpoint"];
+export const CRASH_POINTS_ALL: readonly CrashPoint[] = [
+  "before-append",
+  "after-append",
+  "mid-append",
+  "before-checkpoint",
+  "in-checkpoint",
+];
 
 export interface CollectOrder {
   source: string;

@@ -44,6 +44,7 @@ syncBuiltinESMExports();
 
 // The MongoDB store: a document a segment, before it those of its parts when it is large; one document for the checkpoint.
 const { insertOne, replaceOne } = Collection.prototype;
+/** @this {Collection} @param {Parameters<typeof insertOne>} args */
 Collection.prototype.insertOne = async function (...args) {
   const part = this.collectionName.endsWith(".parts");
   if (!part) reached("before-append");
@@ -51,6 +52,7 @@ Collection.prototype.insertOne = async function (...args) {
   reached(part ? "mid-append" : "after-append"); // the server has it, and the store does not know yet
   return result;
 };
+/** @this {Collection} @param {Parameters<typeof replaceOne>} args */
 Collection.prototype.replaceOne = async function (...args) {
   reached("before-checkpoint");
   const result = await replaceOne.apply(this, args);

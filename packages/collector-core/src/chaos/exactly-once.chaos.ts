@@ -1,0 +1,126 @@
+import { BSON, type Document, MongoClient, type Timestamp } from "mongodb";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startReplicaSet } from "../../../../scripts/replica-set.mjs";
+import { formatClusterTime } from "../cluster-time.js";
+import { readEvents } from "../read-events.js";
+import { Random } from "../simulation/random.js";
+import { oplog } from "./collector-process.js";
+import { type Capture, compareWithControl } from "./control-reader.js";
+import { faultsFor, Scene } from "./faults.js";
+import { openPlace, type Sink, withLogOf } from "./log-place.js";
+import { MixedLoad } from "./mixed-load.js";
+import { record } from "./results.js";
+import { CHAOS_SEED, scaled } from "./scale.js";
+
+const EVENTS = scaled(10_000, 200_000);
+
+/** So that the load lasts about as long as the faults do, on two cores that also carry three to four servers. */
+const EVENTS_PER_SECOND = 800;
+
+const SCENARIOS: [Sink, Capture][] = scaled(
+  [
+    ["mongodb", "change-stream"],
+    ["file", "oplog"],
+  ],
+  [
+    ["mongodb", "change-stream"],
+    ["file", "change-stream"],
+    ["mongodb", "oplog"],
+    ["file", "oplog"],
+  ],
+);
+
+describe("each event of the source is in the log once, in order, byte for byte", () => {
+  let source: Awaited<ReturnType<typeof startReplicaSet>>;
+  beforeAll(async () => {
+    // The oplog must hold a whole run, for the control.
+    source = await startReplicaSet({ members: 3, testCommands: true, oplogSizeMB: 2048, name: "source" });
+  }, 120_000);
+  afterAll(() => source?.stop(), 120_000);
+
+  test.each(SCENARIOS)(
+    "into a %s store, by %s, with everything that can happen to the three of them",
+    async (sink, capture) => {
+      const seed = CHAOS_SEED;
+      const random = new Random(seed);
+      console.log(`exactly once, ${sink}, ${capture}: CHAOS_SEED=${seed}`);
+      const startedAt = Date.now();
+      const name = `chaos-${capture}`;
+      await using place = await openPlace(sink);
+      await using client = new MongoClient(source.uri);
+      const operationTime = async () =>
+        (
+          (await client.db("shop").command({ insert: "marks", documents: [{ at: new Date() }], writeConcern: { w: "majority" } }))
+            .operationTime as Timestamp
+        ).toBigInt();
+
+      const keptBefore = await client.db("shop").collection("undone").countDocuments({ undone: true });
+      const after = await operationTime();
+      await using load = new MixedLoad(source.uri, random.fork(), { eventsPerSecond: EVENTS_PER_SECOND });
+      load.start();
+      const args = ["--from", formatClusterTime(after), "--capture", capture, "--rpo", "200"];
+      await using scene = new Scene(source, place, load, random, { name, args });
+      const faults = shuffled(faultsFor({ place, source }), random);
+      const struck = new Map<string, number>();
+      for (const fault of faults) {
+        await scene.collector.goesOn();
+        await scene.noteMemory();
+        await fault.strike(scene).catch((error) => {
+          throw new Error(`${fault.name}: ${error.message}`, { cause: error });
+        });
+        struck.set(fault.name, (struck.get(fault.name) ?? 0) + 1);
+        if (scene.collector.exit) scene.start();
+      }
+      await scene.collector.goesOn();
+      await load.until(EVENTS);
+      await load.stop();
+      await source.settled();
+      const to = await operationTime();
+      await scene.collector.until("has covered the last event", () => scene.collector.coveredTo >= to);
+      await scene.noteMemory();
+      await scene.collector.stop();
+
+      const equal = await withLogOf(place, name, (store) => compareWithControl(store, { uri: source.uri, capture, after, to }));
+      expect(equal.events).toBeGreaterThanOrEqual(EVENTS);
+      // Some may have reached the others before they stopped fetching: those were kept.
+      const kept = await client.db("shop").collection("undone").countDocuments({ undone: true });
+      expect(await withLogOf(place, name, (store) => undoneIn(store))).toBe(kept - keptBefore);
+
+      const verified = await oplog("verify", "--json", "--store", place.directUri, "--name", name);
+      expect(verified).toMatchObject({ code: 0 });
+      expect(JSON.parse(verified.stdout)).toMatchObject({ ok: true, events: equal.events });
+      const range = JSON.parse((await oplog("range", "--json", "--store", place.directUri, "--name", name)).stdout);
+      expect(range).toMatchObject({ gaps: [], timelines: [{ from: { clusterTime: formatClusterTime(after) } }] });
+
+      record(`Exactly once: ${sink} store, ${capture}`, {
+        ...Object.fromEntries(struck),
+        "writes undone by rollbacks, none of them in the log": scene.undone,
+        "events, each in the log once, in order, byte for byte": equal.events,
+        bytes: equal.bytes,
+        "peak memory of a collector, MiB": scene.peakMemoryMiB,
+        seconds: Math.round((Date.now() - startedAt) / 1000),
+        seed,
+      });
+    },
+    scaled(240_000, 3_600_000),
+  );
+});
+
+/** How many events there are of the writes that `forceRollback` makes to be undone. */
+async function undoneIn(store: Parameters<typeof readEvents>[0]): Promise<number> {
+  let found = 0;
+  for await (const { bytes, kind } of readEvents(store)) {
+    if (kind.namespace !== "shop.undone") continue;
+    const event = BSON.deserialize(bytes) as Document;
+    if ((event.fullDocument ?? event.o)?.undone) found++;
+  }
+  return found;
+}
+
+function shuffled<T>(items: T[], random: Random): T[] {
+  for (let i = items.length - 1; i > 0; i--) {
+    const j = random.between(0, i);
+    [items[i], items[j]] = [items[j]!, items[i]!];
+  }
+  return items;
+}
