@@ -19,6 +19,7 @@ export { type DoctorCheck, type DoctorOptions, examine } from "./doctor.js";
 export { isOplogError, OplogError, type OplogErrorCode } from "./errors.js";
 export { ChangeEventScan, type EventKind, positionOfEvent } from "./event.js";
 export { type EventFilter, type EventFilterOptions, eventFilter } from "./event-filter.js";
+export { logFormat } from "./log-format.js";
 export { checkLogName, parseLogName, snapshotLogName } from "./log-name.js";
 export { checkRangeCovered, type LogRange, readRange, resolveRange } from "./log-range.js";
 export { clientOptions, makeClient } from "./mongo-client.js";
@@ -36,8 +37,8 @@ export {
 } from "./position.js";
 export * from "./raw-bson.js";
 export { type ReadEventsOptions, readEvents, type StoredEvent } from "./read-events.js";
-export { redact, redactUri } from "./redact.js";
 export { checkSameSource } from "./recover.js";
+export { redact, redactUri } from "./redact.js";
 export { DEFAULT_RETRY, type RetryOptions } from "./retry.js";
 export {
   decodeHeader,
@@ -56,6 +57,7 @@ export {
   sealSegment,
 } from "./segment.js";
 export { DEFAULT_SEGMENT_LIMITS, type SegmentLimits } from "./segment-writer.js";
+export { ChangeStreamSource, type ChangeStreamSourceOptions } from "./source/change-stream.js";
 export {
   CAPTURE_MODES,
   type Capture,
@@ -67,7 +69,6 @@ export {
   chooseCapture,
   decideCapture,
 } from "./source/choose-capture.js";
-export { ChangeStreamSource, type ChangeStreamSourceOptions } from "./source/change-stream.js";
 export { classifySourceError, type SourceErrorClass } from "./source/classify-error.js";
 export { identifyDeployment, newestClusterTime, oldestClusterTime, processIds, readOplogWindow } from "./source/deployment.js";
 export { OplogSource, type OplogSourceOptions } from "./source/oplog-source.js";
