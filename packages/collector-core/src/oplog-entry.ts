@@ -47,8 +47,8 @@ export class OplogEntryScan {
     let operation = 0;
     let namespace = 0;
     let object = 0;
+    let time = 0;
     let previous = 0;
-    this.seconds = 0;
     this.wallTime = Number.NaN;
     let element = at + 4;
     while (element < entryEnd - 1) {
@@ -69,8 +69,7 @@ export class OplogEntryScan {
           object = value;
           break;
         case TS:
-          this.ordinal = bytes.readUInt32LE(value);
-          this.seconds = bytes.readUInt32LE(value + 4);
+          time = value;
           break;
         case WALL:
           if (type === BSON_TYPE.date) this.wallTime = Number(bytes.readBigInt64LE(value));
@@ -81,7 +80,9 @@ export class OplogEntryScan {
       }
       element = value + valueLength(type, bytes, value);
     }
-    if (operation === 0 || namespace === 0 || this.seconds === 0) throw new TypeError("A document that is not an oplog entry");
+    if (operation === 0 || namespace === 0 || time === 0) throw new TypeError("A document that is not an oplog entry");
+    this.ordinal = bytes.readUInt32LE(time);
+    this.seconds = bytes.readUInt32LE(time + 4);
     const found =
       bytes[operation] === COMMAND && object > 0
         ? this.commandKind(bytes, namespace, object, previous)

@@ -11,7 +11,8 @@ import { OpenTransactions } from "./open-transactions.js";
  *
  * A majority read never shows an entry whose predecessors it does not show, so everything up to the last entry read is there. Yet the log is
  * called complete only up to where no transaction of several entries is open: whatever then begins at a complete point (a reader, what is left
- * after a prune) finds every entry that it needs behind that point, and none before it.
+ * after a prune) finds every entry that it needs behind that point, and none before it. (A restore to a time while one is open would be right as
+ * well, as it sees no commit; on a replica set that is not a shard such a time is over with the next entry.)
  */
 export class OplogBatchReader {
   private readonly scan = new OplogEntryScan();
@@ -30,11 +31,12 @@ export class OplogBatchReader {
     const kinds: EventKind[] = [];
     let filled = 0;
     let entries = 0;
-    let inTransaction = this.transactions.since !== null;
+    let inTransaction = this.transactions.any;
     for (let at = 4, end = documents.length - 1; at < end; entries++) {
       const entry = afterName(documents, at);
       at = scan.read(documents, entry);
       if (scan.transaction) {
+        if (!this.transactions.any) this.cover(scan.clusterTime - 1n);
         this.transactions.see(scan.transaction, scan.clusterTime);
         inTransaction = true;
       }
@@ -81,9 +83,11 @@ export class OplogBatchReader {
     const { seconds, ordinal, wallTime } = this.scan;
     const time = clusterTime(seconds, ordinal);
     this.position = { token: null, clusterTime: time, wallTime: Number.isNaN(wallTime) ? this.position.wallTime : new Date(wallTime) };
-    const { since } = this.transactions;
-    const complete = since === null ? time : since - 1n;
-    if (complete > this.coveredTo) this.coveredTo = complete;
+    if (!this.transactions.any) this.cover(time);
+  }
+
+  private cover(time: ClusterTime): void {
+    if (time > this.coveredTo) this.coveredTo = time;
   }
 
   private grow(): void {

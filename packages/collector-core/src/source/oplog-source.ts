@@ -34,8 +34,9 @@ export class OplogSource implements Source {
   }
 
   async open(start: StartPoint, signal: AbortSignal): Promise<EventStream> {
-    if (start.kind === "after") return OplogStream.open(this.client, start.position, start.coveredTo, signal);
-    const position = await findStart(this.client, start);
+    if (start.kind === "after" && !start.position.token) return OplogStream.open(this.client, start.position, start.coveredTo, signal);
+    // A new log that begins at a change stream's token begins where all is known to be complete before it.
+    const position = await findStart(this.client, start.kind === "after" ? { kind: "time", after: start.coveredTo } : start);
     return OplogStream.open(this.client, position, position.clusterTime, signal);
   }
 

@@ -3,6 +3,7 @@ import { type CursorReply, readCursorReply } from "./reply-batch.js";
 
 /** A cursor of the server that we ask for replies ourselves: the driver's own cursors make an object of each document. */
 export class RawCursor {
+  private killed: Promise<void> | undefined;
   private closed = false;
 
   private constructor(
@@ -56,13 +57,16 @@ export class RawCursor {
 
   /** Ends it on the server, which also ends a `more` that waits. On another connection, so that it is not queued behind it. */
   async kill(): Promise<void> {
-    const { id } = this;
-    if (id === 0n) return;
-    this.id = 0n;
-    await this.client
-      .db(this.database)
-      .command({ killCursors: this.collection, cursors: [Long.fromBigInt(id)] })
-      .catch(() => {}); // the server ends it by itself after its own timeout; the connection may be what failed
+    if (this.id !== 0n) {
+      const command = { killCursors: this.collection, cursors: [Long.fromBigInt(this.id)] };
+      this.id = 0n;
+      this.killed = this.client
+        .db(this.database)
+        .command(command)
+        // The server ends it by itself after its own timeout; the connection may be what failed.
+        .then(NOTHING, NOTHING);
+    }
+    await this.killed;
   }
 
   async close(): Promise<void> {
@@ -72,3 +76,5 @@ export class RawCursor {
     await this.session.endSession();
   }
 }
+
+const NOTHING = (): void => {};
