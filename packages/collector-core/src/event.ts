@@ -1,6 +1,6 @@
 import { type ClusterTime, clusterTime } from "./cluster-time.js";
 import { type Position, positionOfToken } from "./position.js";
-import { BSON_TYPE, rawElement, rawString, rawValue, valueLength } from "./raw-bson.js";
+import { BSON_TYPE, rawDate, rawElement, rawString, rawValue, sameBytes, valueLength } from "./raw-bson.js";
 import type { EventFormat } from "./segment.js";
 
 /** What is counted together: the operation on the namespace. One object for each pair, shared by all its events. */
@@ -25,6 +25,7 @@ export class ChangeEventScan {
   /** First byte of the `splitEvent` document of a fragment; 0 when the event came in one. */
   splitEvent = 0;
   kind: EventKind = NO_KIND;
+  private readonly recent: (RecentKind | undefined)[] = new Array(RECENT_KINDS);
   private readonly kinds = new Map<string, EventKind>();
 
   /** Reads the event that starts at `at`; returns the first byte after it. */
@@ -60,7 +61,7 @@ export class ChangeEventScan {
           this.seconds = bytes.readUInt32LE(value + 4);
           break;
         case WALL_TIME:
-          if (type === BSON_TYPE.date) this.wallTime = Number(bytes.readBigInt64LE(value));
+          if (type === BSON_TYPE.date) this.wallTime = rawDate(bytes, value);
           break;
         case NS:
           namespaceStart = value;
@@ -81,24 +82,48 @@ export class ChangeEventScan {
     return clusterTime(this.seconds, this.ordinal);
   }
 
+  /** Most events are of few kinds: found by comparing bytes, without making a string. */
   private internKind(bytes: Buffer, operationStart: number, operationEnd: number, namespaceStart: number, namespaceEnd: number): EventKind {
-    const key = bytes.toString("latin1", operationStart, operationEnd) + bytes.toString("latin1", namespaceStart, namespaceEnd);
+    const operationLength = operationEnd - operationStart;
+    const namespaceLength = namespaceEnd - namespaceStart;
+    // The name of the collection ends two zeros before the end of `{db, coll}`.
+    const letters = bytes[operationStart]! * 7 + (namespaceLength > 0 ? bytes[namespaceEnd - 3]! : 0);
+    const slot = (letters + operationLength * 3 + namespaceLength * 31) & (RECENT_KINDS - 1);
+    const recent = this.recent[slot];
+    if (
+      recent &&
+      recent.operation.length === operationLength &&
+      recent.namespace.length === namespaceLength &&
+      sameBytes(recent.operation, bytes, operationStart) &&
+      sameBytes(recent.namespace, bytes, namespaceStart)
+    )
+      return recent.kind;
+    const operation = Buffer.from(bytes.subarray(operationStart, operationEnd));
+    const namespace = Buffer.from(bytes.subarray(namespaceStart, namespaceEnd));
+    const key = `${operation.toString("latin1")} ${namespace.toString("latin1")}`;
     let kind = this.kinds.get(key);
     if (!kind) {
       // A deployment that makes names for ever must not fill the memory.
       if (this.kinds.size > MAX_INTERNED_KINDS) this.kinds.clear();
-      kind = {
-        operation: bytes.toString("utf8", operationStart, operationEnd),
-        namespace: namespaceEnd > 0 ? namespaceOf(bytes, namespaceStart) : "",
-      };
+      kind = { operation: operation.toString(), namespace: namespaceLength > 0 ? namespaceOf(namespace, 0) : "" };
       this.kinds.set(key, kind);
     }
+    this.recent[slot] = { kind, operation, namespace };
     return kind;
   }
 }
 
+interface RecentKind {
+  kind: EventKind;
+  /** The bytes that say it. */
+  operation: Buffer;
+  namespace: Buffer;
+}
+
 const NO_KIND: EventKind = { namespace: "", operation: "" };
 const MAX_INTERNED_KINDS = 100_000;
+/** A power of two: the place of a kind is a few of its bytes, cut to these bits. More kinds than this are found by their name. */
+const RECENT_KINDS = 64;
 
 const nameKey = (name: string): number => name.length * 256 + name.charCodeAt(0);
 const ID = nameKey("_id");
@@ -129,5 +154,5 @@ export function positionOfEvent(event: Buffer, format: EventFormat): Position {
 
 function wallTimeOf(event: Buffer, field: string): Date | null {
   const value = rawValue(event, field);
-  return value?.type === BSON_TYPE.date ? new Date(Number(value.bytes.readBigInt64LE(0))) : null;
+  return value?.type === BSON_TYPE.date ? new Date(rawDate(value.bytes, 0)) : null;
 }

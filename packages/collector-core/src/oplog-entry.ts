@@ -1,7 +1,7 @@
 import { type ClusterTime, clusterTime } from "./cluster-time.js";
 import type { EventKind } from "./event.js";
 import { skipReason } from "./oplog-entry-rule.js";
-import { BSON_TYPE, rawElements, valueLength } from "./raw-bson.js";
+import { BSON_TYPE, rawDate, rawElements, sameBytes, valueLength } from "./raw-bson.js";
 
 /** What is the same for all entries of one operation on one namespace. */
 interface EntryKind {
@@ -72,7 +72,7 @@ export class OplogEntryScan {
           time = value;
           break;
         case WALL:
-          if (type === BSON_TYPE.date) this.wallTime = Number(bytes.readBigInt64LE(value));
+          if (type === BSON_TYPE.date) this.wallTime = rawDate(bytes, value);
           break;
         case PREV_OP_TIME:
           previous = value;
@@ -105,7 +105,8 @@ export class OplogEntryScan {
     const end = namespace + 4 + length;
     const slot = (letter * 31 + length * 7 + bytes[end - 2]! + bytes[namespace + 4 + (length >> 1)]! * 3) & (RECENT_KINDS - 1);
     const recent = this.recent[slot];
-    if (recent && recent.letter === letter && sameBytes(recent.namespace, bytes, namespace + 4, length)) return recent;
+    if (recent && recent.letter === letter && recent.namespace.length === length && sameBytes(recent.namespace, bytes, namespace + 4))
+      return recent;
     const op = bytes.toString("utf8", operation, bytes.indexOf(0, operation));
     const name = letter === REPLACE ? "replace" : (WRITE_NAMES[op] ?? op);
     const found = this.intern(name, bytes.toString("utf8", namespace + 4, end - 1));
@@ -168,13 +169,6 @@ const PREV_OP_TIME = nameKey("prevOpTime");
 /** An update's `o` that begins with `$v` describes the change; no document may have such a field first, so any other is a replacement. */
 const isDiff = (bytes: Buffer, object: number): boolean =>
   bytes[object + 5] === 0x24 && bytes[object + 6] === 0x76 && bytes[object + 7] === 0;
-
-function sameBytes(expected: Buffer, bytes: Buffer, at: number, length: number): boolean {
-  if (expected.length !== length) return false;
-  // From the end: names of one database differ there.
-  for (let index = length - 1; index >= 0; index--) if (expected[index] !== bytes[at + index]) return false;
-  return true;
-}
 
 function transactionLink(bytes: Buffer, command: string, object: number, prevOpTime: number): TransactionLink | null {
   const previous = prevOpTime > 0 ? timestampIn(bytes, prevOpTime) : 0n;

@@ -107,6 +107,16 @@ export function rawValue(bytes: Buffer, ...path: string[]): { type: number; byte
 /** A string value's text, from its first byte (the length). */
 export const rawString = (bytes: Buffer, at = 0): string => bytes.toString("utf8", at + 4, at + 4 + bytes.readInt32LE(at) - 1);
 
+/** A date value's milliseconds, without a BigInt: exact for as long as a `Date` is. */
+export const rawDate = (bytes: Buffer, at: number): number => bytes.readInt32LE(at + 4) * 2 ** 32 + bytes.readUInt32LE(at);
+
+/** Whether the bytes at `at` are these: for short ones, where calling the runtime costs more than looking. */
+export function sameBytes(expected: Buffer, bytes: Buffer, at: number): boolean {
+  // From the end: names of one database, and texts of one kind, differ there.
+  for (let index = expected.length - 1; index >= 0; index--) if (expected[index] !== bytes[at + index]) return false;
+  return true;
+}
+
 /** A number value, whatever numeric type it has; undefined for any other type. */
 export function rawNumber(value: { type: number; bytes: Buffer } | undefined): number | undefined {
   switch (value?.type) {
@@ -121,10 +131,17 @@ export function rawNumber(value: { type: number; bytes: Buffer } | undefined): n
   }
 }
 
+/** The value of an array's element that starts at `at`: after its type and its name, which is a number of a few digits. */
+export function afterName(array: Buffer, at: number): number {
+  let zero = at + 2;
+  while (array[zero] !== 0) zero++;
+  return zero + 1;
+}
+
 /** Where the documents of an array start: what a reply of the server holds. The array itself begins with the buffer. */
 export function* documentsInArray(array: Buffer): Generator<number> {
   for (let at = 4, end = array.length - 1; at < end; ) {
-    const document = array.indexOf(0, at + 1) + 1;
+    const document = afterName(array, at);
     yield document;
     at = document + array.readInt32LE(document);
   }

@@ -220,10 +220,9 @@ export class SegmentWriter {
     const { slices, sealed, ...rest } = this.open;
     this.open = null;
     sealed.abort();
-    const payload = Buffer.concat(
-      slices.map(({ batch, first, end }) => batch.payload.subarray(startOf(batch, first), batch.ends[end - 1])),
-      rest.bytes,
-    );
+    const pieces = slices.map(({ batch, first, end }) => batch.payload.subarray(startOf(batch, first), batch.ends[end - 1]));
+    // In a drain the replies hold whole segments: nothing is copied.
+    const payload = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, rest.bytes);
     const compressed = compress(this.options.codec)(payload);
     compressed.catch(() => {}); // awaited, in its turn, by the loop below
     this.pending.push({ ...rest, payload: compressed });

@@ -1,4 +1,4 @@
-import { BSON, type ClientSession, type Document, Long, type MongoClient, ReadPreference, Timestamp } from "mongodb";
+import { BSON, type Document, type MongoClient, Timestamp } from "mongodb";
 import type { Batch } from "../batch.js";
 import type { ClusterTime } from "../cluster-time.js";
 import { OplogError } from "../errors.js";
@@ -7,7 +7,8 @@ import { type Position, positionOfToken } from "../position.js";
 import type { SourceIdentity } from "../segment.js";
 import { codeOf } from "./classify-error.js";
 import { identifyDeployment, newestClusterTime, oldestClusterTime, processIds, readOplogWindow } from "./deployment.js";
-import { type CursorReply, ReplyReader, readCursorReply } from "./reply-batch.js";
+import { RawCursor } from "./raw-cursor.js";
+import { type CursorReply, holdsDocuments, ReplyReader } from "./reply-batch.js";
 import type { EventStream, OplogWindow, Source, StartPoint } from "./source.js";
 import { isOptionRefused, STREAM_OPTIONS, type StreamOptions, streamNotes, streamPipeline } from "./stream-options.js";
 
@@ -46,29 +47,15 @@ export class ChangeStreamSource implements Source {
   async open(start: StartPoint, signal: AbortSignal): Promise<EventStream> {
     const { sharded } = this.identity ?? (await this.identify());
     const startFields = await this.startFields(start);
-    const session = this.client.startSession();
-    try {
-      const { reply, options, namespace } = await this.openCursor(startFields, sharded, session);
-      if (!reply.postBatchToken)
-        throw new OplogError("SOURCE_UNSUITABLE", "The server sent no resume token with an empty reply; MongoDB 4.0.7 and newer do");
-      const opened = positionOfToken(reply.postBatchToken);
-      // Resumed: what is stored already decides. Begun anew: a high-water mark at T precedes the events of T.
-      const position: Position = start.kind === "after" ? start.position : opened;
-      return new ChangeEventStream(
-        this.client,
-        session,
-        namespace,
-        reply,
-        position,
-        opened.clusterTime - 1n,
-        sharded,
-        streamNotes(options),
-        signal,
-      );
-    } catch (error) {
-      await session.endSession();
-      throw error;
+    const { cursor, first, options } = await this.openCursor(startFields, sharded);
+    if (!first.postBatchToken) {
+      await cursor.close();
+      throw new OplogError("SOURCE_UNSUITABLE", "The server sent no resume token with an empty reply; MongoDB 4.0.7 and newer do");
     }
+    const opened = positionOfToken(first.postBatchToken);
+    // Resumed: what is stored already decides. Begun anew: a high-water mark at T precedes the events of T.
+    const position: Position = start.kind === "after" ? start.position : opened;
+    return new ChangeEventStream(cursor, position, opened.clusterTime - 1n, sharded, streamNotes(options), signal);
   }
 
   newest(): Promise<ClusterTime> {
@@ -106,21 +93,17 @@ export class ChangeStreamSource implements Source {
     }
   }
 
-  private async openCursor(
-    start: Document,
-    sharded: boolean,
-    session: ClientSession,
-  ): Promise<{ reply: CursorReply; options: StreamOptions; namespace: string }> {
-    const db = this.client.db(this.database ?? "admin");
+  private async openCursor(start: Document, sharded: boolean): Promise<{ cursor: RawCursor; first: CursorReply; options: StreamOptions }> {
+    const namespace = { database: this.database ?? "admin", collection: "$cmd.aggregate" };
     const candidates = this.accepted ? [this.accepted] : STREAM_OPTIONS;
     let refused: unknown;
     for (const options of candidates) {
       const pipeline = streamPipeline(options, { wholeDeployment: this.database === null, sharded }, start);
       try {
         // Batch size 0: the first reply carries the starting position and no event.
-        const { cursor } = await db.command({ aggregate: 1, pipeline, cursor: { batchSize: 0 } }, RAW(session));
+        const opened = await RawCursor.open(this.client, namespace, { aggregate: 1, pipeline, cursor: { batchSize: 0 } });
         this.accepted = options;
-        return { reply: readCursorReply(Buffer.from(cursor)), options, namespace: `${this.database ?? "admin"}.$cmd.aggregate` };
+        return { ...opened, options };
       } catch (error) {
         if (!isOptionRefused(codeOf(error))) throw error;
         refused = error;
@@ -130,44 +113,34 @@ export class ChangeStreamSource implements Source {
   }
 }
 
-const RAW = (session: ClientSession) => ({ session, raw: true, readPreference: ReadPreference.primary });
-
 class ChangeEventStream implements EventStream {
-  private cursorId: bigint;
   private readonly reader: ReplyReader;
-  private closed = false;
 
   constructor(
-    private readonly client: MongoClient,
-    private readonly session: ClientSession,
-    private readonly namespace: string,
-    opened: CursorReply,
+    private readonly cursor: RawCursor,
     readonly position: Position,
     readonly coveredTo: ClusterTime,
     sharded: boolean,
     readonly notes: string[],
     private readonly signal: AbortSignal,
   ) {
-    this.cursorId = opened.id;
     this.reader = new ReplyReader(position, coveredTo, sharded);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch> {
-    const stop = () => void this.killCursor();
+    const stop = () => void this.cursor.kill();
     this.signal.addEventListener("abort", stop, { once: true });
     try {
-      let pending = this.getMore(AWAIT_IDLE_MS);
+      let pending = this.cursor.more(REPLY_EVENTS, AWAIT_IDLE_MS);
       while (!this.signal.aborted) {
-        const { reply, askedAt } = await pending;
-        const batch = this.reader.read(reply, askedAt);
-        this.cursorId = reply.id;
-        const last = reply.id === 0n || this.signal.aborted;
-        // The next reply is under way while this one is stored: the server's work is the slowest part.
+        const reply = await pending;
+        const last = this.cursor.exhausted || this.signal.aborted;
+        // Asked for before the bytes in hand are looked at: the server's work is the slowest part, and must not wait for ours.
         if (!last) {
-          pending = this.getMore(batch.events > 0 ? AWAIT_AFTER_EVENTS_MS : AWAIT_IDLE_MS);
+          pending = this.cursor.more(REPLY_EVENTS, holdsDocuments(reply) ? AWAIT_AFTER_EVENTS_MS : AWAIT_IDLE_MS);
           pending.catch(() => {}); // thrown where it is awaited, above
         }
-        yield batch;
+        yield this.reader.read(reply, reply.askedAt);
         // A database stream ends itself after an invalidate; the collector reopens it after that position.
         if (last) return;
       }
@@ -179,34 +152,7 @@ class ChangeEventStream implements EventStream {
     }
   }
 
-  async close(): Promise<void> {
-    if (this.closed) return;
-    this.closed = true;
-    await this.killCursor();
-    await this.session.endSession();
-  }
-
-  private async getMore(awaitMs: number): Promise<{ reply: CursorReply; askedAt: number }> {
-    const dot = this.namespace.indexOf(".");
-    const askedAt = Date.now();
-    const { cursor } = await this.client
-      .db(this.namespace.slice(0, dot))
-      .command(
-        { getMore: Long.fromBigInt(this.cursorId), collection: this.namespace.slice(dot + 1), batchSize: REPLY_EVENTS, maxTimeMS: awaitMs },
-        RAW(this.session),
-      );
-    return { reply: readCursorReply(cursor as Buffer), askedAt };
-  }
-
-  /** Ends the cursor on the server, which also ends a getMore that waits. On another connection, so that it is not queued behind it. */
-  private async killCursor(): Promise<void> {
-    const id = this.cursorId;
-    if (id === 0n) return;
-    this.cursorId = 0n;
-    const dot = this.namespace.indexOf(".");
-    await this.client
-      .db(this.namespace.slice(0, dot))
-      .command({ killCursors: this.namespace.slice(dot + 1), cursors: [Long.fromBigInt(id)] })
-      .catch(() => {}); // the server ends it by itself after its own timeout; the connection may be what failed
+  close(): Promise<void> {
+    return this.cursor.close();
   }
 }

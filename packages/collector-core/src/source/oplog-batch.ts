@@ -3,7 +3,7 @@ import { type ClusterTime, clusterTime } from "../cluster-time.js";
 import type { EventKind } from "../event.js";
 import { OplogEntryScan } from "../oplog-entry.js";
 import type { Position } from "../position.js";
-import { documentsInArray } from "../raw-bson.js";
+import { afterName, documentsInArray } from "../raw-bson.js";
 import { OpenTransactions } from "./open-transactions.js";
 
 /**
@@ -101,10 +101,3 @@ export class OplogBatchReader {
 
 /** For 16 MiB of entries of 500 B; smaller entries make it grow. */
 const FIRST_CAPACITY = 32_768;
-
-/** The value of an array's element that starts at `at`: after its type and its name, which is a number. */
-function afterName(array: Buffer, at: number): number {
-  let zero = at + 2;
-  while (array[zero] !== 0) zero++;
-  return zero + 1;
-}

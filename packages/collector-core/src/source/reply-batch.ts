@@ -3,7 +3,8 @@ import type { Batch } from "../batch.js";
 import { type ClusterTime, clusterTime } from "../cluster-time.js";
 import { ChangeEventScan, type EventKind } from "../event.js";
 import { type Position, positionOfToken, tokenData } from "../position.js";
-import { rawElement, rawElements, rawValue } from "../raw-bson.js";
+import { afterName, rawElement, rawElements, rawValue } from "../raw-bson.js";
+import { LastToken } from "./last-token.js";
 
 /** A cursor of a reply, its documents untouched. */
 export interface CursorReply {
@@ -24,18 +25,16 @@ export function readCursorReply(cursor: Buffer): CursorReply {
   return reply;
 }
 
+export const holdsDocuments = ({ documents }: CursorReply): boolean => documents.length > EMPTY_ARRAY.length;
+
 const EMPTY_ARRAY = Buffer.from([5, 0, 0, 0, 0]);
 
-/** `_data` is the first element of a token document: type, name with its zero, length, text. */
-const TOKEN_TEXT_OFFSET = 4 + 1 + 6 + 4;
-
-/** Makes batches of a change stream's replies: copies each event's bytes once, counts, keeps the order, joins fragments, drops what came before. */
+/** Makes batches of a change stream's replies: moves the events' bytes together, counts, keeps the order, joins fragments, drops what came before. */
 export class ReplyReader {
   private readonly scan = new ChangeEventScan();
   /** Fragments of an event that `$changeStreamSplitLargeEvent` split, until the last one is here. */
   private fragments: Buffer[] = [];
-  /** The text of the last event's token: what comes after must be greater. */
-  private lastToken: Buffer;
+  private readonly lastToken: LastToken;
   private lastTime: ClusterTime = 0n;
 
   constructor(
@@ -44,56 +43,48 @@ export class ReplyReader {
     /** On a sharded cluster another shard may still send an event of the same cluster time. */
     private readonly sharded: boolean,
   ) {
-    this.lastToken = Buffer.from(position.token ? tokenData(position.token) : "");
+    this.lastToken = new LastToken(position.token ? tokenData(position.token) : "");
   }
 
-  /** `askedAt`: the clock when an empty reply was asked for. */
+  /** Takes the reply's documents over: they are moved in place. `askedAt`: the clock when an empty reply was asked for. */
   read({ documents, postBatchToken }: CursorReply, askedAt: number): Batch {
     const count = countDocuments(documents);
-    const waiting = this.fragments.reduce((sum, fragment) => sum + fragment.length, 0);
-    const payload = Buffer.allocUnsafe(documents.length + waiting);
     const ends = new Uint32Array(count);
     const times = new Uint32Array(count * 2);
     const kinds: EventKind[] = [];
     const { scan } = this;
+    let payload = documents;
     let filled = 0;
     let wallTime = Number.NaN;
-    let before: ClusterTime = 0n;
     for (let at = 4, end = documents.length - 1; at < end; ) {
-      const document = documents.indexOf(0, at + 1) + 1;
-      at = scan.read(documents, document);
-      let event: Buffer = documents;
-      let [start, stop] = [document, at];
+      let event = documents;
+      let start = afterName(documents, at);
+      at = scan.read(documents, start);
+      let stop = at;
       if (scan.splitEvent > 0) {
-        const whole = this.joinFragment(Buffer.from(documents.subarray(document, at)), scan.splitEvent - document);
+        const whole = this.joinFragment(Buffer.from(documents.subarray(start, stop)), scan.splitEvent - start);
         if (!whole) continue;
         event = whole;
-        [start, stop] = [0, scan.read(whole, 0)];
+        start = 0;
+        stop = scan.read(whole, 0);
+        this.lastToken.keep();
+        payload = grown(payload, filled, whole.length + documents.length - at);
       }
-      if (!this.isNewer(event, scan.tokenStart)) continue;
-      event.copy(payload, filled, start, stop);
+      if (!this.lastToken.isBefore(event, scan.tokenStart)) continue;
+      // Mostly in place, and never forward: the array's own element names are left out.
+      if (event === payload) payload.copyWithin(filled, start, stop);
+      else event.copy(payload, filled, start, stop);
+      this.lastToken.set(payload, scan.tokenStart - start + filled);
       filled += stop - start;
-      const index = kinds.length;
+      const index = kinds.push(scan.kind) - 1;
       ends[index] = filled;
       times[index * 2] = scan.seconds;
       times[index * 2 + 1] = scan.ordinal;
-      kinds.push(scan.kind);
       wallTime = scan.wallTime;
-      const text = scan.tokenStart + TOKEN_TEXT_OFFSET;
-      this.lastToken = event.subarray(text, text + tokenTextLength(event, scan.tokenStart));
     }
+    this.lastToken.keep();
     const events = kinds.length;
-    this.lastToken = Buffer.from(this.lastToken); // a copy: the reply's bytes can be let go
-    if (events > 0) {
-      for (let event = events - 2; event >= 0 && before === 0n; event--) {
-        const time = clusterTime(times[event * 2]!, times[event * 2 + 1]!);
-        if (times[event * 2] !== scan.seconds || times[event * 2 + 1] !== scan.ordinal) before = time;
-      }
-      const last = clusterTime(times[events * 2 - 2]!, times[events * 2 - 1]!);
-      // A later cluster time has come, so the one at which the reply before ended is complete.
-      if (before === 0n && this.lastTime < last) before = this.lastTime;
-      this.lastTime = last;
-    }
+    const before = events > 0 ? this.timeBeforeLast(times, events) : 0n;
     this.advance(events, postBatchToken, payload.subarray(0, filled), ends, wallTime, before, count === 0);
     return {
       format: "change-event",
@@ -107,6 +98,18 @@ export class ReplyReader {
       currentTo: count === 0 ? askedAt : Number.isNaN(wallTime) ? 0 : wallTime,
       caughtUp: count === 0,
     };
+  }
+
+  /** The cluster time before that of the last event; 0 when the stream has shown only one. */
+  private timeBeforeLast(times: Uint32Array, events: number): ClusterTime {
+    const timeAt = (event: number) => clusterTime(times[event * 2]!, times[event * 2 + 1]!);
+    const last = timeAt(events - 1);
+    let event = events - 2;
+    while (event >= 0 && times[event * 2] === times[events * 2 - 2] && times[event * 2 + 1] === times[events * 2 - 1]) event--;
+    // When all of the reply is of one time: that at which the reply before ended, if it is another.
+    const before = event >= 0 ? timeAt(event) : this.lastTime < last ? this.lastTime : 0n;
+    this.lastTime = last;
+    return before;
   }
 
   /** The rule of coverage: a cluster time is complete once the stream has shown something later, or had nothing more to show. */
@@ -127,7 +130,7 @@ export class ReplyReader {
       this.position = positionOfToken(Buffer.from(token.bytes), wall);
     }
     if (this.fragments.length > 0) this.cover(before);
-    else if (!this.position.token || tokenData(this.position.token) === this.lastToken.toString("latin1"))
+    else if (!this.position.token || tokenData(this.position.token) === this.lastToken.text)
       this.cover(empty && !this.sharded ? this.lastTime : before);
     // A high-water mark: nothing before it is outstanding, but an event of its own cluster time may still come.
     else this.cover(this.position.clusterTime - 1n);
@@ -135,11 +138,6 @@ export class ReplyReader {
 
   private cover(time: ClusterTime): void {
     if (time > this.coveredTo) this.coveredTo = time;
-  }
-
-  private isNewer(event: Buffer, tokenStart: number): boolean {
-    const text = tokenStart + TOKEN_TEXT_OFFSET;
-    return event.compare(this.lastToken, 0, this.lastToken.length, text, text + tokenTextLength(event, tokenStart)) > 0;
   }
 
   /** Collects fragments; returns the whole event with the last fragment's token once it is there. */
@@ -160,7 +158,12 @@ export class ReplyReader {
   }
 }
 
-const tokenTextLength = (event: Buffer, tokenStart: number): number => event.readInt32LE(tokenStart + TOKEN_TEXT_OFFSET - 4) - 1;
+/** A copy of the first bytes, with room for more. */
+function grown(bytes: Buffer, filled: number, more: number): Buffer {
+  const larger = Buffer.allocUnsafe(filled + more);
+  bytes.copy(larger, 0, 0, filled);
+  return larger;
+}
 
 /** A document of elements' bytes. */
 function wrapDocument(elements: Buffer[]): Buffer {
@@ -173,7 +176,7 @@ function wrapDocument(elements: Buffer[]): Buffer {
 function countDocuments(array: Buffer): number {
   let count = 0;
   for (let at = 4, end = array.length - 1; at < end; count++) {
-    const document = array.indexOf(0, at + 1) + 1;
+    const document = afterName(array, at);
     at = document + array.readInt32LE(document);
   }
   return count;
