@@ -33,7 +33,8 @@ export async function runDdl(client: MongoClient, ddl: Ddl, again: boolean): Pro
     case "collMod":
       return collMod(client, ddl.namespace, ddl.options);
     case "drop":
-      return tolerate(again ? [NAMESPACE_NOT_FOUND] : [], () => run({ drop: collection }));
+      // With the view of a time series, whose drop comes before theirs, the server has dropped the buckets as well.
+      return tolerate(again || isBuckets(collection) ? [NAMESPACE_NOT_FOUND] : [], () => run({ drop: collection }));
     case "dropDatabase":
       await run({ dropDatabase: 1 });
       return;
