@@ -119,7 +119,11 @@ export async function readCoverage(store: Store): Promise<Coverage> {
   const builder = new CoverageBuilder();
   // Read first: a segment stored meanwhile then counts by itself, and an old checkpoint says nothing.
   const checkpoint = await store.readCheckpoint();
-  for await (const stored of store.headers()) builder.add({ ...decodeHeader(stored.header), storedBytes: stored.storedBytes });
+  for await (const { number, header, storedBytes } of store.headers()) {
+    const segment = decodeHeader(header);
+    // Another segment in its place covers nothing: what should be here is missing.
+    if (segment.number === number) builder.add({ ...segment, storedBytes });
+  }
   return builder.finish(checkpoint);
 }
 

@@ -18,6 +18,8 @@ export async function verifyLog(store: Store, log: string, onProgress: (sofar: V
   const result: Verification = { ok: true, segments: 0, events: 0, bytes: 0, bad: null };
   let before: { number: number; hash: Buffer; header: SegmentHeader } | null = null;
   const fail = (segment: number, problem: string): Verification => ({ ...result, ok: false, bad: { segment, problem } });
+  // Read first: a segment stored meanwhile is newer than what it knows of.
+  const checkpoint = await store.readCheckpoint();
   const headers = store.headers()[Symbol.asyncIterator]();
   for (;;) {
     const expected: number = (before?.number ?? 0) + 1;
@@ -44,6 +46,9 @@ export async function verifyLog(store: Store, log: string, onProgress: (sofar: V
     }
   }
   await headers.return?.(undefined);
+  const last = before?.number ?? 0;
+  if (checkpoint && checkpoint.afterSegment > last)
+    return fail(last + 1, `is missing; a checkpoint was written when segment ${checkpoint.afterSegment} was the newest`);
   return result;
 }
 

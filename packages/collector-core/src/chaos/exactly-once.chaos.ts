@@ -1,4 +1,4 @@
-import { BSON, type Document, MongoClient, type Timestamp } from "mongodb";
+import { BSON, type Document, MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startReplicaSet } from "../../../../scripts/replica-set.mjs";
 import { formatClusterTime } from "../cluster-time.js";
@@ -11,6 +11,7 @@ import { openPlace, type Sink, withLogOf } from "./log-place.js";
 import { MixedLoad } from "./mixed-load.js";
 import { record } from "./results.js";
 import { CHAOS_SEED, scaled } from "./scale.js";
+import { mark } from "./source-marks.js";
 
 const EVENTS = scaled(10_000, 200_000);
 
@@ -48,14 +49,9 @@ describe("each event of the source is in the log once, in order, byte for byte",
       const name = `chaos-${capture}`;
       await using place = await openPlace(sink);
       await using client = new MongoClient(source.uri);
-      const operationTime = async () =>
-        (
-          (await client.db("shop").command({ insert: "marks", documents: [{ at: new Date() }], writeConcern: { w: "majority" } }))
-            .operationTime as Timestamp
-        ).toBigInt();
 
       const keptBefore = await client.db("shop").collection("undone").countDocuments({ undone: true });
-      const after = await operationTime();
+      const after = await mark(client, "shop");
       await using load = new MixedLoad(source.uri, random.fork(), { eventsPerSecond: EVENTS_PER_SECOND });
       load.start();
       const args = ["--from", formatClusterTime(after), "--capture", capture, "--rpo", "200"];
@@ -75,7 +71,7 @@ describe("each event of the source is in the log once, in order, byte for byte",
       await load.until(EVENTS);
       await load.stop();
       await source.settled();
-      const to = await operationTime();
+      const to = await mark(client, "shop");
       await scene.collector.until("has covered the last event", () => scene.collector.coveredTo >= to);
       await scene.noteMemory();
       await scene.collector.stop();

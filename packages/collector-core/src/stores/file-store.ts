@@ -88,10 +88,15 @@ class FileStore implements Store {
     for (const group of inOrder(await this.#groups(), reverse)) {
       if ((group + 1) * SEGMENTS_IN_GROUP <= after) continue;
       const numbers = inOrder(await this.#numbers(group), reverse).filter((number) => number > after);
-      for (let at = 0; at < numbers.length; at += HEADERS_AT_ONCE)
-        // Absent: removed by retention since the folder was read.
-        for (const header of await Promise.all(numbers.slice(at, at + HEADERS_AT_ONCE).map((number) => this.#header(number))))
-          if (header) yield header;
+      for (let at = 0; at < numbers.length; at += HEADERS_AT_ONCE) {
+        const headers = numbers.slice(at, at + HEADERS_AT_ONCE).map((number) => this.#header(number));
+        // One that can't be read throws in its turn, after those before it.
+        for (const header of headers) header.catch(() => {});
+        for (const reading of headers) {
+          const header = await reading;
+          if (header) yield header; // absent: removed by retention since the folder was read
+        }
+      }
     }
   }
 

@@ -1,0 +1,89 @@
+import { describeError } from "@oplog-collector/collector-core";
+import type { Logger } from "pino";
+import type { Cluster } from "./cluster.js";
+import { isHealthy } from "./health.js";
+import type { Jobs } from "./jobs.js";
+import { Repeat } from "./repeat.js";
+import { applyRetention } from "./retention.js";
+import type { StoreLocations } from "./store-locations.js";
+
+/** What is kept is measured in hours or in many segments: a minute more does not matter. */
+const INTERVAL_MS = 60_000;
+
+/** After a scheduled snapshot that failed: its cause has to be looked at. */
+const SNAPSHOT_RETRY_MS = 10 * 60_000;
+
+const HOUR_MS = 3_600_000;
+
+export interface HousekeepingOptions {
+  locations: StoreLocations;
+  jobs: Jobs;
+  owned: () => readonly Cluster[];
+  takeSnapshot: (cluster: Cluster) => Promise<unknown>;
+  onPruned: (cluster: Cluster) => Promise<void>;
+  logger: Logger;
+}
+
+/** Retention and scheduled base snapshots of the clusters that this node owns. */
+export class Housekeeping {
+  private readonly triedAt = new Map<string, number>();
+  private readonly repeat: Repeat;
+
+  constructor(private readonly options: HousekeepingOptions) {
+    this.repeat = new Repeat(
+      () => this.round(),
+      INTERVAL_MS,
+      () => {},
+    );
+  }
+
+  start(): void {
+    this.repeat.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.repeat.stop();
+  }
+
+  /** Once over all clusters. */
+  async round(): Promise<void> {
+    for (const cluster of this.options.owned()) {
+      try {
+        // A job reads what retention would remove.
+        if (await this.options.jobs.isBusy(cluster.id)) continue;
+        await this.prune(cluster);
+        await this.snapshot(cluster);
+      } catch (error) {
+        this.options.logger.warn({ cluster: cluster.name, ...describeError(error) }, "housekeeping failed; it is tried again");
+      }
+    }
+  }
+
+  private async prune(cluster: Cluster): Promise<void> {
+    const { retention, name, storeUri } = cluster;
+    if (retention.maxAgeHours === undefined && retention.maxBytes === undefined) return;
+    const plan = await this.options.locations.use(storeUri, (location) => applyRetention(location, name, retention));
+    if (plan.bytesTooMany > 0)
+      this.options.logger.warn(
+        { cluster: name, bytesTooMany: plan.bytesTooMany },
+        "the log stays above its size: all of it hangs on its one base snapshot; take a newer one",
+      );
+    if (plan.removeUpTo === null && plan.removeSnapshots.length === 0) return;
+    this.options.logger.info(
+      { cluster: name, upToSegment: plan.removeUpTo, snapshots: plan.removeSnapshots },
+      "removed what is no longer kept",
+    );
+    await this.options.onPruned(cluster);
+  }
+
+  private async snapshot(cluster: Cluster): Promise<void> {
+    const { snapshotEveryHours, log, id } = cluster;
+    // The snapshot needs a collector that records, and a summary that says when the last one was.
+    if (snapshotEveryHours === null || !log || !isHealthy(cluster.status)) return;
+    const now = Date.now();
+    const last = log.newestSnapshotAt === null ? 0 : Date.parse(log.newestSnapshotAt);
+    if (now - last < snapshotEveryHours * HOUR_MS || now - (this.triedAt.get(id) ?? 0) < SNAPSHOT_RETRY_MS) return;
+    this.triedAt.set(id, now);
+    await this.options.takeSnapshot(cluster);
+  }
+}

@@ -1,0 +1,158 @@
+import { describeError, OplogError } from "@oplog-collector/collector-core";
+import { type Collection, type Db, ObjectId } from "mongodb";
+
+export type JobKind = "snapshot" | "verify" | "restore";
+export type JobState = "running" | "done" | "failed" | "cancelled";
+
+/** Work that takes longer than a request: with progress, a result, and a place in the history. Holds no secret. */
+export interface Job {
+  id: string;
+  kind: JobKind;
+  cluster: string;
+  clusterName: string;
+  /** What was asked for, redacted. */
+  request: Record<string, unknown>;
+  state: JobState;
+  progress: Record<string, unknown>;
+  result: unknown;
+  error: { code: string; message: string; hint?: string } | null;
+  node: string;
+  startedAt: Date;
+  endedAt: Date | null;
+}
+
+/** How long the history is kept. */
+const HISTORY_SECONDS = 90 * 24 * 3600;
+
+/** Progress is written at most this often. */
+const PROGRESS_WRITE_MS = 1_000;
+
+/** What a job's work gets: tells how far it is, and ends when the signal aborts. */
+export type JobWork = (progress: (sofar: Record<string, unknown>) => void, signal: AbortSignal) => Promise<unknown>;
+
+/** Runs jobs on this node and keeps all nodes' jobs in `jobs` of the metadata database. */
+export class Jobs {
+  private readonly jobs: Collection<Omit<Job, "id"> & { _id: ObjectId; cancel?: boolean }>;
+  private readonly running = new Map<string, { stop: AbortController; done: Promise<void> }>();
+
+  constructor(
+    db: Db,
+    private readonly node: string,
+    private readonly onChange: (job: Job) => void,
+  ) {
+    this.jobs = db.collection("jobs");
+  }
+
+  async prepare(): Promise<void> {
+    await this.jobs.createIndex({ startedAt: 1 }, { expireAfterSeconds: HISTORY_SECONDS });
+    await this.jobs.createIndex({ cluster: 1, startedAt: -1 });
+  }
+
+  /** Jobs of nodes that do not live any more can't end by themselves. */
+  async endOrphans(isAlive: (node: string) => boolean): Promise<void> {
+    for await (const { _id, node } of this.jobs.find({ state: "running" })) {
+      if (node === this.node ? this.running.has(_id.toHexString()) : isAlive(node)) continue;
+      const error = {
+        code: "INTERRUPTED",
+        message: `The server ${node} ended while the job ran`,
+        hint: "Start it again; a restore goes on with resume.",
+      };
+      await this.jobs.updateOne({ _id, state: "running" }, { $set: { state: "failed", error, endedAt: new Date() } });
+    }
+  }
+
+  async start(kind: JobKind, cluster: { id: string; name: string }, request: Record<string, unknown>, work: JobWork): Promise<Job> {
+    const _id = new ObjectId();
+    const job: Job = {
+      ...{
+        id: _id.toHexString(),
+        kind,
+        cluster: cluster.id,
+        clusterName: cluster.name,
+        request,
+        state: "running",
+        progress: {},
+        result: null,
+      },
+      ...{ error: null, node: this.node, startedAt: new Date(), endedAt: null },
+    };
+    const { id, ...stored } = job;
+    await this.jobs.insertOne({ _id, ...stored });
+    const stop = new AbortController();
+    this.running.set(id, { stop, done: this.run({ ...job }, work, stop) });
+    this.onChange(job);
+    return job;
+  }
+
+  async get(id: string): Promise<Job> {
+    const stored = ObjectId.isValid(id) ? await this.jobs.findOne({ _id: new ObjectId(id) }) : null;
+    if (!stored) throw new OplogError("NOT_FOUND", `There is no job ${JSON.stringify(id.slice(0, 100))}`);
+    return toJob(stored);
+  }
+
+  async list(cluster?: string, limit = 100): Promise<Job[]> {
+    const found = await this.jobs
+      .find(cluster ? { cluster } : {})
+      .sort({ startedAt: -1 })
+      .limit(limit)
+      .toArray();
+    return found.map(toJob);
+  }
+
+  /** True while a job reads or writes that cluster's log, on whichever node. */
+  async isBusy(cluster: string): Promise<boolean> {
+    return (await this.jobs.findOne({ cluster, state: "running" }, { projection: { _id: 1 } })) !== null;
+  }
+
+  /** Cancels it, on whichever node it runs: that node sees the wish at its next progress. */
+  async cancel(id: string): Promise<Job> {
+    const job = await this.get(id);
+    if (job.state !== "running") throw new OplogError("CONFLICT", `The job has ended already: ${job.state}`);
+    await this.jobs.updateOne({ _id: new ObjectId(id) }, { $set: { cancel: true } });
+    this.running.get(id)?.stop.abort();
+    return job;
+  }
+
+  /** Stops what runs here, and waits for it, but not for longer than that: another node then ends it as an orphan. */
+  async end(patienceMs: number): Promise<void> {
+    for (const { stop } of this.running.values()) stop.abort();
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, patienceMs);
+    });
+    await Promise.race([Promise.all([...this.running.values()].map(({ done }) => done)), patience]);
+    clearTimeout(timer);
+  }
+
+  private async run(job: Job, work: JobWork, stop: AbortController): Promise<void> {
+    const _id = new ObjectId(job.id);
+    const watch = setInterval(() => {
+      this.onChange(job);
+      void this.jobs
+        .findOneAndUpdate({ _id }, { $set: { progress: job.progress } })
+        .then((stored) => stored?.cancel && stop.abort())
+        .catch(() => {}); // written again in a second
+    }, PROGRESS_WRITE_MS);
+    try {
+      job.result = await work((progress) => {
+        job.progress = progress;
+      }, stop.signal);
+      job.state = stop.signal.aborted ? "cancelled" : "done";
+    } catch (error) {
+      job.state = stop.signal.aborted ? "cancelled" : "failed";
+      job.error = stop.signal.aborted ? null : describeError(error);
+    } finally {
+      clearInterval(watch);
+      job.endedAt = new Date();
+      const { state, result, error, progress, endedAt } = job;
+      await this.jobs.updateOne({ _id }, { $set: { state, result, error, progress, endedAt } }).catch(() => {}); // another node ends it as an orphan
+      this.running.delete(job.id);
+      this.onChange(job);
+    }
+  }
+}
+
+const toJob = ({ _id, cancel: _, ...job }: Omit<Job, "id"> & { _id: ObjectId; cancel?: boolean }): Job => ({
+  id: _id.toHexString(),
+  ...job,
+});

@@ -1,0 +1,64 @@
+import { describeError } from "@oplog-collector/collector-core";
+import type { Logger } from "pino";
+import type { Cluster } from "./cluster.js";
+import { LogReader } from "./log-reader.js";
+import type { LogSummary } from "./log-summary.js";
+import { Repeat } from "./repeat.js";
+import type { StoreLocations } from "./store-locations.js";
+
+/** Often enough for sizes and first events; what changes by the second is in the collector's own report. */
+const WATCH_INTERVAL_MS = 30_000;
+
+export interface LogWatchOptions {
+  locations: StoreLocations;
+  /** Those that this node owns, with their secrets. */
+  owned: () => readonly Cluster[];
+  onSummary: (cluster: Cluster, summary: LogSummary) => Promise<void>;
+  logger: Logger;
+}
+
+/** Keeps the summaries of the logs of this node's clusters. */
+export class LogWatch {
+  private readonly readers = new Map<string, { reader: LogReader; storeUri: string }>();
+  private readonly watching: Repeat;
+
+  constructor(private readonly options: LogWatchOptions) {
+    this.watching = new Repeat(
+      () => this.round(),
+      WATCH_INTERVAL_MS,
+      () => {},
+    );
+  }
+
+  start(): void {
+    this.watching.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.watching.stop();
+  }
+
+  /** Now, and from the beginning: something was removed from the log. */
+  async refresh(cluster: Cluster): Promise<void> {
+    this.readers.delete(cluster.id);
+    await this.read(cluster);
+  }
+
+  private async round(): Promise<void> {
+    const owned = this.options.owned();
+    for (const id of this.readers.keys()) if (!owned.some((cluster) => cluster.id === id)) this.readers.delete(id);
+    for (const cluster of owned)
+      await this.read(cluster).catch((error) =>
+        this.options.logger.debug({ cluster: cluster.name, ...describeError(error) }, "the log could not be looked at; trying again"),
+      );
+  }
+
+  private async read(cluster: Cluster): Promise<void> {
+    const { id, name, storeUri } = cluster;
+    const known = this.readers.get(id);
+    const reader = known?.storeUri === storeUri ? known.reader : new LogReader();
+    this.readers.set(id, { reader, storeUri });
+    const summary = await this.options.locations.use(storeUri, (location) => reader.read(location, name));
+    await this.options.onSummary(cluster, summary);
+  }
+}

@@ -1,0 +1,90 @@
+import type { Coverage, DoctorCheck, PrintedPosition } from "@oplog-collector/collector-core";
+import type { RestorePlan, Snapshot } from "@oplog-collector/restore";
+import type { ClusterView } from "./cluster-view.js";
+import type { Job } from "./jobs.js";
+import type { RegistrationChange, RegistrationInput } from "./registration.js";
+
+/** One event for the event browser. */
+export interface EventRow {
+  position: PrintedPosition;
+  format: "change-event" | "oplog-entry";
+  operation: string;
+  namespace: string;
+  /** The whole event as canonical Extended JSON. */
+  event: string;
+}
+
+export interface EventFilter {
+  /** Exclusive; any TIME of the command line. */
+  from?: string;
+  /** Inclusive. */
+  to?: string;
+  ns?: string;
+  op?: string;
+  /** Extended JSON of the document's `_id`. */
+  id?: string;
+  limit?: number;
+  /** Of the page before. */
+  cursor?: string;
+}
+
+export interface StatsRow {
+  /** Start of the bucket. */
+  at: string;
+  namespace: string;
+  operation: string;
+  events: number;
+}
+
+export interface RestoreRequest {
+  to: string;
+  target: string;
+  ns?: string[];
+  excludeNs?: string[];
+  rename?: string[];
+  lanes?: number;
+  force?: boolean;
+  resume?: boolean;
+}
+
+/** What a log covers, with the base snapshots that it can be restored from. */
+export interface LogCoverage extends Coverage {
+  snapshots: Snapshot[];
+}
+
+export type ManagerEvent = { kind: "cluster"; cluster: ClusterView } | { kind: "cluster-removed"; id: string } | { kind: "job"; job: Job };
+
+/** All that a portal needs: what `createApi` serves over HTTP. An id may also be a cluster's name. */
+export interface ManagerApi {
+  list(): Promise<ClusterView[]>;
+  get(id: string): Promise<ClusterView>;
+  register(input: RegistrationInput): Promise<ClusterView>;
+  change(id: string, change: RegistrationChange): Promise<ClusterView>;
+  /** Stops it, wipes its log (unless `keepData`), deletes the registration. */
+  remove(id: string, options?: { keepData?: boolean }): Promise<void>;
+  /** `CONFLICT` when it is so already. */
+  start(id: string, options?: { acceptGap?: boolean }): Promise<ClusterView>;
+  stop(id: string): Promise<ClusterView>;
+  /** Stops it, wipes its log, starts from now. */
+  reset(id: string): Promise<ClusterView>;
+  coverage(id: string): Promise<LogCoverage>;
+  events(id: string, filter: EventFilter): Promise<{ rows: EventRow[]; cursor: string | null }>;
+  stats(id: string, options: { from?: string; to?: string; buckets?: number }): Promise<StatsRow[]>;
+  logs(id: string, lines: number): Promise<string[]>;
+  /** Checks a source and a store before they are registered. */
+  doctor(input: { connectionString: string; storeUri?: string; database?: string | null }): Promise<DoctorCheck[]>;
+  snapshot(id: string): Promise<Job>;
+  verify(id: string): Promise<Job>;
+  restore(id: string, request: RestoreRequest): Promise<Job>;
+  /** What the restore would do. */
+  plan(id: string, request: RestoreRequest): Promise<RestorePlan>;
+  jobs(cluster?: string): Promise<Job[]>;
+  job(id: string): Promise<Job>;
+  cancelJob(id: string): Promise<Job>;
+  /** Calls the listener at each change anywhere; returns the function that ends it. */
+  subscribe(listener: (event: ManagerEvent) => void): () => void;
+  /** Encrypts with the newest key what was encrypted with an older one; returns how many clusters that were. */
+  rotateSecrets(): Promise<number>;
+  /** Every collector that should run is healthy; else why not. */
+  ready(): Promise<{ ready: boolean; reasons: string[] }>;
+}
