@@ -1,3 +1,4 @@
+/// <reference path="../../../scripts/vitest-context.d.ts" />
 import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
