@@ -1,0 +1,48 @@
+/** The backlog of a run: written once, read by every figure that drains it. */
+import { runChild } from "./child.mjs";
+import { writeBacklog } from "./workload.mjs";
+
+/** @typedef {import('./run.mjs').Bench} Bench */
+/** @typedef {import('./servers.mjs').Server} Server */
+/** @typedef {{ source: Server, from: string, to: string, changeEvents: Stream, oplogEntries: Stream }} Backlog */
+/** @typedef {{ events: number, bytes: number }} Stream what the server sends for it, all told */
+/** @typedef {{ events: number, bytes: number, seconds: number, cpuSeconds: number, peakMB: number }} Drained */
+
+/** @type {WeakMap<object, Promise<Backlog>>} */
+const written = new WeakMap();
+
+/** @param {Bench} bench */
+export function backlogOf(bench) {
+  let backlog = written.get(bench.servers);
+  if (!backlog) {
+    backlog = write(bench);
+    written.set(bench.servers, backlog);
+  }
+  return backlog;
+}
+
+/** @param {Bench} bench @returns {Promise<Backlog>} */
+async function write({ servers, events, log }) {
+  const source = await servers.source();
+  log(`Writing a backlog of ${events} events …`);
+  const { from, to } = await writeBacklog(source.client, events, log);
+  const range = { from: String(from), to: String(to) };
+  // Counted once, which also brings all of it into the server's memory before anything is timed.
+  const [changeEvents, oplogEntries] = [
+    await drainCeiling(source, { ...range, capture: "change-stream", count: true }),
+    await drainCeiling(source, { ...range, capture: "oplog", count: true }),
+  ];
+  log(`  as change events ${perEvent(changeEvents)}, as oplog entries ${perEvent(oplogEntries)}`);
+  return { source, ...range, changeEvents, oplogEntries };
+}
+
+/**
+ * @param {Server} source
+ * @param {{ from: string, to: string, capture: 'change-stream' | 'oplog', count?: boolean }} task @returns {Promise<Drained>}
+ */
+export function drainCeiling(source, task) {
+  return runChild("ceiling-process.mjs", { uri: source.uri, count: false, ...task });
+}
+
+/** @param {Stream} stream */
+const perEvent = ({ events, bytes }) => `${events} of ${Math.round(bytes / events)} B`;

@@ -1,0 +1,130 @@
+/** How fast a backlog is drained into a durable store, beside the same stream read raw and thrown away. */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { backlogOf, drainCeiling } from "./backlog.mjs";
+import { runChild } from "./child.mjs";
+import { inTurn, median } from "./in-turn.mjs";
+import { cpuSeconds, loadAverage } from "./machine.mjs";
+import { DRAIN_ELSEWHERE } from "./recorded-elsewhere.mjs";
+
+/** @typedef {import('./run.mjs').Bench} Bench */
+/** @typedef {import('./backlog.mjs').Drained & { storedBytes?: number, sourceCpuSeconds: number, load: number }} Drain */
+
+/** What must hold: of the ceiling, for the MongoDB store; MB; of the events' bytes. */
+const OF_CEILING = 0.9;
+const PEAK_MB = 250;
+const OF_BYTES = 0.1;
+
+const DATABASE = "oplog_bench";
+
+/** @param {Bench} bench @returns {Promise<import('./report.mjs').Figure>} */
+export async function captureDrain(bench) {
+  const { servers, repeat, log } = bench;
+  const { source, from, to, changeEvents } = await backlogOf(bench);
+  const store = await servers.store();
+  const folder = join(await servers.folder(), "drain");
+  let run = 0;
+
+  /** @param {() => Promise<import('./backlog.mjs').Drained & { storedBytes?: number }>} drain @returns {Promise<Drain>} */
+  const measured = async (drain) => {
+    const [load, before] = [loadAverage(), await cpuSeconds(source.pid)];
+    const drained = await drain();
+    return { ...drained, events: changeEvents.events, load, sourceCpuSeconds: (await cpuSeconds(source.pid)) - before };
+  };
+  /** @param {string} uri */
+  const ours = async (uri) => {
+    const drained = await runChild("capture-process.mjs", {
+      uri: source.uri,
+      store: uri,
+      name: `drain-${++run}`,
+      from,
+      events: changeEvents.events,
+    });
+    const { events, bytes } = /** @type {Drain} */ (drained);
+    if (events !== changeEvents.events || bytes !== changeEvents.bytes)
+      throw new Error(`the log holds ${events} events of ${bytes} bytes; the stream has ${changeEvents.events} of ${changeEvents.bytes}`);
+    return /** @type {Drain} */ (drained);
+  };
+  log("Draining it: the ceiling and ours in turn …");
+  const runs = await inTurn(
+    repeat,
+    {
+      ceiling: () => measured(() => drainCeiling(source, { from, to, capture: "change-stream" })),
+      mongodb: async () => {
+        const drained = await measured(() => ours(store.uri.replace("/?", `/${DATABASE}?`)));
+        await store.client.db(DATABASE).dropDatabase();
+        return drained;
+      },
+      file: async () => {
+        const drained = await measured(() => ours(pathToFileURL(folder).href));
+        await rm(folder, { recursive: true });
+        return drained;
+      },
+    },
+    (name, { events, seconds, load }) => log(`  ${name}: ${Math.round(events / seconds)} events/s (load ${load})`),
+  );
+
+  const ceiling = /** @type {Drain[]} */ (runs.ceiling);
+  const rows = Object.entries(runs).map(([name, drains]) => row(LABELS[name] ?? name, drains, ceiling));
+  const mongodb = /** @type {Row} */ (rows.find(({ what }) => what === LABELS.mongodb));
+  const stored = Math.max(...rows.map(({ ofBytes }) => ofBytes ?? 0));
+  const peak = Math.max(...rows.filter(({ ofBytes }) => ofBytes !== undefined).map(({ peakMB }) => peakMB));
+  return {
+    name: "capture-drain",
+    title: `Capture: drain of a backlog of ${changeEvents.events} change events of ${Math.round(changeEvents.bytes / changeEvents.events)} B`,
+    columns: COLUMNS,
+    rows: [...rows.map(cells), ...DRAIN_ELSEWHERE],
+    goals: [
+      {
+        what: "MongoDB store, of the ceiling in the same run",
+        limit: `≥ ${OF_CEILING}`,
+        value: mongodb.ofCeiling.toFixed(2),
+        reached: mongodb.ofCeiling >= OF_CEILING,
+      },
+      { what: "peak memory of the process, MB", limit: `≤ ${PEAK_MB}`, value: `${peak}`, reached: peak <= PEAK_MB },
+      { what: "stored bytes of event bytes, gzip", limit: `≤ ${OF_BYTES}`, value: stored.toFixed(3), reached: stored <= OF_BYTES },
+    ],
+    notes: [
+      "The ceiling is the same change stream, read by raw commands and thrown away; each repetition runs it and ours one after another, and the ratio is the median of those pairs.",
+    ],
+    data: { runs, rows },
+  };
+}
+
+/** @type {Record<string, string>} */
+const LABELS = { ceiling: "the server's ceiling", mongodb: "ours → MongoDB (w: majority, j: true)", file: "ours → files (fsync)" };
+
+const COLUMNS = ["", "events/s", "of the ceiling", "CPU s per million: process", "source's mongod", "peak MB", "stored B an event"];
+
+/** @typedef {ReturnType<typeof row>} Row */
+
+/** @param {string} what @param {Drain[]} drains @param {Drain[]} ceiling */
+function row(what, drains, ceiling) {
+  const perSecond = (/** @type {Drain} */ { events, seconds }) => events / seconds;
+  const perMillion = (/** @type {Drain} */ { events }, /** @type {number} */ amount) => (amount / events) * 1e6;
+  const stores = drains[0]?.storedBytes !== undefined;
+  return {
+    what,
+    perSecond: median(drains.map(perSecond)),
+    ofCeiling: median(drains.map((drain, pair) => perSecond(drain) / perSecond(/** @type {Drain} */ (ceiling[pair])))),
+    cpu: median(drains.map((drain) => perMillion(drain, drain.cpuSeconds))),
+    sourceCpu: median(drains.map((drain) => perMillion(drain, drain.sourceCpuSeconds))),
+    peakMB: Math.max(...drains.map(({ peakMB }) => peakMB)),
+    ...(stores && {
+      storedPerEvent: median(drains.map(({ storedBytes = Number.NaN, events }) => storedBytes / events)),
+      ofBytes: median(drains.map(({ storedBytes = Number.NaN, bytes }) => storedBytes / bytes)),
+    }),
+  };
+}
+
+/** @param {Row} row */
+const cells = (row) => [
+  row.what,
+  `${Math.round(row.perSecond)}`,
+  row.ofCeiling.toFixed(2),
+  row.cpu.toFixed(1),
+  row.sourceCpu.toFixed(1),
+  `${row.peakMB}`,
+  row.storedPerEvent?.toFixed(1) ?? "–",
+];

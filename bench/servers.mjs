@@ -1,0 +1,74 @@
+/** The mongod of a run: started when first asked for, shared by its figures, gone at the end. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MongoClient } from "mongodb";
+import { startReplicaSet } from "../scripts/replica-set.mjs";
+
+/** @typedef {Awaited<ReturnType<typeof startReplicaSet>>} ReplicaSet */
+/** @typedef {{ uri: string, client: MongoClient, pid: number, set: ReplicaSet }} Server */
+
+/** Enough for the backlog several times over: nothing of it may roll over while it is read again and again. */
+const OPLOG_MB = 2_048;
+/** The backlog stays in the source's memory: the fastest the server can be, so the hardest ceiling for us. */
+const SOURCE_CACHE_GB = 1;
+const STORE_CACHE_GB = 0.25;
+
+export class Servers {
+  /** @type {Map<string, Promise<Server>>} */
+  #started = new Map();
+  /** @type {Promise<string> | undefined} */
+  #folder;
+
+  /** @param {(line: string) => void} log */
+  constructor(log) {
+    this.log = log;
+  }
+
+  /** What is captured. */
+  source() {
+    return this.#server("source", SOURCE_CACHE_GB);
+  }
+
+  /** Where the log goes, when not to files. */
+  store() {
+    return this.#server("store", STORE_CACHE_GB);
+  }
+
+  /** Where a log is applied to. */
+  target() {
+    return this.#server("target", SOURCE_CACHE_GB);
+  }
+
+  /** A folder for logs in files. */
+  folder() {
+    this.#folder ??= mkdtemp(join(tmpdir(), "oplog-bench-"));
+    return this.#folder;
+  }
+
+  async stop() {
+    for (const starting of this.#started.values()) {
+      const server = await starting.catch(() => undefined);
+      await server?.client.close();
+      await server?.set.stop();
+    }
+    if (this.#folder) await rm(await this.#folder, { recursive: true, force: true });
+  }
+
+  /** @param {string} name @param {number} cacheGB */
+  #server(name, cacheGB) {
+    let server = this.#started.get(name);
+    if (!server) {
+      server = this.#start(name, cacheGB);
+      this.#started.set(name, server);
+    }
+    return server;
+  }
+
+  /** @param {string} name @param {number} cacheGB @returns {Promise<Server>} */
+  async #start(name, cacheGB) {
+    const set = await startReplicaSet({ name, oplogSizeMB: OPLOG_MB, cacheGB, log: this.log });
+    const client = await new MongoClient(set.uri).connect();
+    return { uri: set.uri, client, pid: /** @type {number} */ (set.member(0).pid), set };
+  }
+}
