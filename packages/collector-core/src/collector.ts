@@ -1,29 +1,28 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { type Logger, pino } from "pino";
-import { appendOnce } from "./append.js";
-import { CheckpointKeeper } from "./checkpoint-keeper.js";
 import { type Clock, systemClock } from "./clock.js";
 import { secondsOf } from "./cluster-time.js";
 import { type Codec, DEFAULT_CODEC } from "./codec.js";
 import { describeError, networkCode } from "./describe-error.js";
 import { isOplogError, OplogError } from "./errors.js";
-import { headroomMs } from "./headroom.js";
+import { LogKeeper } from "./log-keeper.js";
 import { checkLogName } from "./log-name.js";
-import { checkSameSource, type Recovered, recover } from "./recover.js";
+import { Observer } from "./observer.js";
+import { checkSameSource, type Recovered } from "./recover.js";
 import { refusal } from "./refusal.js";
 import { DEFAULT_RETRY, type RetryOptions } from "./retry.js";
-import type { SealedSegment, SourceIdentity } from "./segment.js";
-import { type Appended, DEFAULT_SEGMENT_LIMITS, type SegmentLimits, SegmentWriter } from "./segment-writer.js";
+import type { SourceIdentity } from "./segment.js";
+import { DEFAULT_SEGMENT_LIMITS, type SegmentLimits, type SegmentWriter } from "./segment-writer.js";
 import { checkNoSelfCapture } from "./self-capture.js";
 import { classifySourceError, isFatalStoreError } from "./source/classify-error.js";
 import type { EventStream, Source, StartPoint } from "./source/source.js";
-import { isStalled, type StallLook } from "./stall.js";
 import { checkStart } from "./start-point.js";
-import { type CollectorState, type CollectorStatus, initialStatus, StatusBoard, type StatusListener } from "./status.js";
-import type { Checkpoint, Store, StoreLocation, Writer } from "./store.js";
-import { type Side, Troubles } from "./trouble.js";
-import { CHECKPOINT_INTERVAL_MS, checkNoOtherWriter, type Machine } from "./writer-claim.js";
+import { type CollectorState, type CollectorStatus, initialStatus, StatusBoard, type StatusError, type StatusListener } from "./status.js";
+import type { Store, StoreLocation, Writer } from "./store.js";
+import { StreamKeeper } from "./stream-keeper.js";
+import { Troubles } from "./trouble.js";
+import { claimLog, type Machine } from "./writer-claim.js";
 
 export interface CollectorOptions {
   /** The log's name: letters, digits, `-` and `_`. */
@@ -52,14 +51,15 @@ export interface CollectorOptions {
   machine?: Machine;
 }
 
-/** After a stop was asked for, how long a store that does not answer is waited for. What is not stored by then is read again at the next start. */
-const STOP_PATIENCE_MS = 10_000;
-
-/** How often lag, headroom and a stalled stream are looked at. */
-const OBSERVE_INTERVAL_MS = 5_000;
-
 /** A log this far ahead of its source is not behind by clock skew: the source is another one, or was put back to an older state. */
 const AHEAD_SECONDS = 60;
+
+/** Where a log goes on, or where one that is empty begins. */
+interface Beginning extends Pick<Recovered, "head" | "position" | "coveredTo"> {
+  identity: SourceIdentity;
+  /** Null when it is empty. */
+  recovered: Recovered | null;
+}
 
 /**
  * Records one source into one log.
@@ -71,12 +71,13 @@ const AHEAD_SECONDS = 60;
 export class Collector {
   private readonly options: Required<Omit<CollectorOptions, "limits" | "retry" | "storeLocation">> &
     Pick<CollectorOptions, "storeLocation"> & { limits: SegmentLimits; retry: RetryOptions };
-  private readonly board = new StatusBoard(initialStatus(process.pid));
+  private readonly board: StatusBoard;
   private readonly troubles: Troubles;
-  private readonly writerId: Writer;
-  private gapAllowed: boolean;
+  private readonly self: Writer;
+  private readonly gaps: { allowed: number };
   /** True from the durable starting position on: until then a recovered trouble means `starting` again. */
   private started = false;
+  private stopping = false;
 
   constructor(options: CollectorOptions) {
     const machine = options.machine ?? { host: hostname(), pid: process.pid, isAlive };
@@ -94,9 +95,10 @@ export class Collector {
       limits: { ...DEFAULT_SEGMENT_LIMITS, ...options.limits },
       retry: { ...DEFAULT_RETRY, ...options.retry },
     };
-    this.gapAllowed = this.options.acceptGap;
-    this.writerId = { id: randomUUID(), host: machine.host, pid: machine.pid };
-    this.troubles = new Troubles(this.options.retry, this.options.clock, () => this.showTrouble());
+    this.gaps = { allowed: this.options.acceptGap ? 1 : 0 };
+    this.self = { id: randomUUID(), host: machine.host, pid: machine.pid };
+    this.board = new StatusBoard(initialStatus(machine.pid));
+    this.troubles = new Troubles(this.options.retry, this.options.clock, (failed) => this.showTrouble(failed));
   }
 
   get status(): CollectorStatus {
@@ -111,7 +113,7 @@ export class Collector {
   /** Captures until the signal aborts (resolves, with all stored) or something happens that trying again can't mend (throws `OplogError`). */
   async run(signal: AbortSignal = new AbortController().signal): Promise<void> {
     try {
-      await this.capture(signal);
+      while (!(await this.captureAsWriter(signal)));
       this.board.update({ state: "stopped", error: null });
     } catch (error) {
       const final = refusal("source", error);
@@ -120,166 +122,83 @@ export class Collector {
     }
   }
 
+  /** False when it has to begin again: another writer, whose place we took, had still a segment on its way, and ours goes after it. */
+  private async captureAsWriter(signal: AbortSignal): Promise<boolean> {
+    const { store } = this.options;
+    try {
+      await this.capture(signal);
+      return true;
+    } catch (error) {
+      if (!isOplogError(error, "FENCED")) throw error;
+      const checkpoint = await this.troubles.trying("store", signal, () => store.readCheckpoint(), isFatalStoreError);
+      if (checkpoint?.writer?.id !== this.self.id) throw error;
+      return false;
+    }
+  }
+
   private async capture(signal: AbortSignal): Promise<void> {
-    const { source, store, name, limits, codec, clock } = this.options;
-    const identity = await this.trying("source", signal, () => this.identify(), isHopeless);
-    const recovered = await this.trying("store", signal, () => this.claim(), isFatalStoreError);
+    const { source, store, exitWhenCaughtUp, clock, logger } = this.options;
+    const { troubles, gaps } = this;
+    this.stopping = false;
+    const identify = () => this.identify();
+    const identity = await troubles.trying("source", signal, identify, isHopeless);
+    const recovered = await troubles.trying("store", signal, () => claimLog(store, this.self, this.options), isFatalStoreError);
     if (!identity || recovered === undefined) return; // stopped before anything began
-    if (recovered) await this.checkContinues(recovered, identity);
+    const onOpened = (stream: EventStream) => this.showRunning(stream);
+    const streams = new StreamKeeper({ source, identity, identify, gaps, exitWhenCaughtUp, troubles, clock, logger, onOpened });
+    try {
+      const start = recovered ?? (await troubles.trying("source", signal, () => this.openFirst(streams), isHopeless));
+      if (start) await this.captureFrom({ ...start, identity, recovered }, streams, signal);
+    } finally {
+      await streams.close();
+    }
+  }
 
-    let stream: EventStream | null = null;
-    const stopSource = new AbortController();
-    const start: StartPoint = recovered
-      ? { kind: "after", position: recovered.head.position, coveredTo: recovered.head.coveredTo }
-      : this.options.from;
-    if (!recovered) stream = (await this.trying("source", signal, () => this.openFirst(start, stopSource.signal), isHopeless)) ?? null;
-    if (!recovered && !stream) return;
-    const head = recovered?.head ?? { number: 0, hash: null, position: stream!.position, coveredTo: stream!.coveredTo };
-    const storeSegment = (segment: SealedSegment) => this.storeSegment(segment, signal);
-    const writer = new SegmentWriter({
-      log: name,
-      source: identity,
-      head,
-      limits,
-      codec,
-      clock,
-      store: storeSegment,
-      onAppended: (appended) => this.showAppended(appended),
+  /** Everything that captures runs from here on, and has ended when this returns. */
+  private async captureFrom(beginning: Beginning, streams: StreamKeeper, signal: AbortSignal): Promise<void> {
+    const { source, name, limits, codec, store, clock, logger } = this.options;
+    const { board, self, troubles } = this;
+    const { position, coveredTo, head, identity } = beginning;
+    const log: LogKeeper = new LogKeeper({
+      ...{ log: name, source: identity, head, position, coveredTo, limits, codec, store, clock, self, troubles },
+      onAppended: (appended) => observer.appended(appended),
+      onWritten: (checkpoint) => observer.checkpointed(checkpoint),
     });
-    const keeper = new CheckpointKeeper(store, writer, this.writerId, clock);
-    const done = new AbortController();
-    const stop = () => stopSource.abort();
+    const { writer } = log;
+    const observer = new Observer({ source, writer, board, clock, logger, onStalled: () => streams.reopen() });
+    const observed = new AbortController();
+    const stop = () => {
+      this.showStopping();
+      streams.stop();
+      void log.hurry();
+    };
     signal.addEventListener("abort", stop, { once: true });
-    writer.whenFailed().catch(stop);
-    let lost: unknown;
-    const watching = Promise.all([
-      this.keepCheckpoint(keeper, done.signal),
-      this.observe(writer, () => this.reopen?.abort(), done.signal),
-    ]).catch((error) => {
-      lost = error;
-      stop();
-    });
+    if (signal.aborted) stop();
+    writer.whenFailed().catch(() => streams.stop());
+    void observer.observe(observed.signal);
     try {
-      this.board.update({ position: head.position, coveredTo: head.coveredTo, lastEventAt: recovered?.lastEventAt ?? null });
-      if (!recovered)
-        await writer.appendMark({
-          kind: "start",
-          from: head.position,
-          to: head.position,
-          coveredTo: head.coveredTo,
-          format: source.format,
-        });
-      await this.captureUntilStopped(writer, stream, identity, stopSource.signal);
-      if (lost) throw lost;
-      this.board.update({ state: "stopping" });
-      await writer.flush();
-      done.abort();
-      await watching;
-      if (lost) throw lost;
-      await keeper.release();
+      const failed = await failureOf(this.captureInto(writer, beginning, streams, signal));
+      this.showStopping();
+      // Also when the source has failed: it may never show again what is in hand.
+      const unfinished = await failureOf(log.finish());
+      if (failed ?? unfinished) throw (failed ?? unfinished)?.error;
     } finally {
-      done.abort();
-      stopSource.abort();
       signal.removeEventListener("abort", stop);
-      await watching;
+      observed.abort();
+      log.close();
     }
   }
 
-  /** Aborts the open stream only: it is opened again. */
-  private reopen: AbortController | null = null;
-
-  /** Reads the source and opens it again, until stopped; throws what opening again can't mend. */
-  private async captureUntilStopped(
-    writer: SegmentWriter,
-    opened: EventStream | null,
-    identity: SourceIdentity,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { source, logger } = this.options;
-    let stream = opened;
-    let byTime = false;
-    while (!signal.aborted) {
-      const reopen = new AbortController();
-      this.reopen = reopen;
-      const streamSignal = AbortSignal.any([signal, reopen.signal]);
-      try {
-        if (!stream) {
-          checkSameSource(identity, await this.identify());
-          stream = await source.open({ kind: "after", position: writer.position, coveredTo: writer.coveredTo, byTime }, streamSignal);
-        }
-        byTime = false;
-        this.running(stream);
-        for await (const batch of stream) {
-          await writer.add(batch);
-          this.troubles.over("source");
-          if (batch.caughtUp && this.options.exitWhenCaughtUp) return;
-        }
-      } catch (error) {
-        if (signal.aborted || isOplogError(error, "FENCED")) throw error;
-        const kind = classifySourceError(error);
-        if (kind === "history-lost") await this.leaveGap(writer, error, identity, signal);
-        else if (kind === "fatal" || kind === "too-large") throw error;
-        else {
-          logger.warn({ ...describeError(error) }, "the source's stream broke; it is opened again");
-          byTime = kind === "restart-at-time";
-          await this.troubles.failed("source", error, signal, { atOnce: true });
-        }
-      } finally {
-        await stream?.close().catch(() => {}); // whatever it was, the next open tells
-        stream = null;
-      }
+  private async captureInto(writer: SegmentWriter, beginning: Beginning, streams: StreamKeeper, signal: AbortSignal): Promise<void> {
+    const { recovered, position, coveredTo, identity } = beginning;
+    if (recovered) {
+      this.board.update({ position, coveredTo, lastEventAt: recovered.lastEventAt });
+      await this.troubles.trying("source", signal, () => this.checkContinues(recovered, identity), isHopeless);
+    } else {
+      const { format } = this.options.source;
+      await writer.appendMark({ kind: "start", from: position, to: position, coveredTo, format });
     }
-  }
-
-  /** The source no longer has what follows our position. Stops here, or stores the hole and begins a new timeline after it. */
-  private async leaveGap(writer: SegmentWriter, cause: unknown, identity: SourceIdentity, signal: AbortSignal): Promise<void> {
-    const { source, clock, logger } = this.options;
-    if (!this.gapAllowed)
-      throw new OplogError("HISTORY_LOST", "The source's oplog no longer holds our position: what happened since then can't be captured", {
-        cause,
-        hint: "What is stored stays restorable. Go on with a gap (collect --accept-gap), or reset the log, and take a base snapshot; give the source a larger oplog.",
-      });
-    await writer.flush();
-    // As early as the oplog still reaches; its first entry may be gone by the time we ask.
-    const open = (kind: "oldest" | "now") => source.open({ kind }, signal);
-    const stream = await open("oldest").catch(() => open("now"));
-    try {
-      await writer.appendMark({
-        kind: "gap",
-        from: { ...writer.position, clusterTime: writer.coveredTo },
-        to: stream.position,
-        coveredTo: stream.coveredTo,
-        format: source.format,
-        gap: { cause: describeError(cause).message, detectedAt: new Date(clock.now()) },
-      });
-      this.gapAllowed = false;
-      logger.warn({ cause: describeError(cause).message }, "a gap was stored; a new timeline begins");
-    } finally {
-      await stream.close();
-    }
-  }
-
-  private async storeSegment(segment: SealedSegment, signal: AbortSignal): Promise<void> {
-    const { store, clock, logger } = this.options;
-    let stopBy = Number.POSITIVE_INFINITY;
-    for (;;) {
-      try {
-        await appendOnce(store, segment);
-        this.troubles.over("store");
-        return;
-      } catch (error) {
-        if (isFatalStoreError(error)) throw refusal("store", error);
-        logger.warn({ ...describeError(error), segment: segment.number }, "the store did not take a segment; trying again");
-        if (signal.aborted) stopBy = Math.min(stopBy, clock.now() + STOP_PATIENCE_MS);
-        if (clock.now() >= stopBy)
-          throw new OplogError("UNREACHABLE", "The store did not answer while stopping; the newest events are not stored yet", {
-            cause: error,
-            hint: "They are read again from the source at the next start, as long as its oplog holds them.",
-          });
-        // Once stopping, the pauses go on, though the signal would end them.
-        await this.troubles.failed("store", error, signal.aborted ? NEVER : signal);
-      }
-    }
+    await streams.readInto(writer);
   }
 
   private async identify(): Promise<SourceIdentity> {
@@ -290,26 +209,12 @@ export class Collector {
     return identity;
   }
 
-  private async openFirst(start: StartPoint, signal: AbortSignal): Promise<EventStream> {
-    const { source } = this.options;
-    checkStart(start, await source.newest(), await source.oplogWindow());
-    return source.open(start, signal);
-  }
-
-  /** Reads where the log ends and takes it over for this run. */
-  private async claim(): Promise<Recovered | null> {
-    const { store, machine, clock, takeOver } = this.options;
-    const checkpoint = await store.readCheckpoint();
-    if (!takeOver) checkNoOtherWriter(checkpoint, this.writerId, machine, clock.now());
-    // Taken over before the newest segment is read: the writer before is fenced by then, and a majority write makes a majority read current.
-    const claim = (mine: Omit<Checkpoint, "writer" | "at">) =>
-      store.writeCheckpoint({ ...mine, writer: this.writerId, at: new Date(clock.now()) }, { takeOver: true });
-    if (checkpoint) await claim(checkpoint);
-    const recovered = await recover(store, checkpoint);
-    if (!recovered) return null;
-    const { head } = recovered;
-    await claim({ position: head.position, coveredTo: head.coveredTo, afterSegment: head.number });
-    return recovered;
+  /** Opens the stream of a log that has nothing yet. */
+  private async openFirst(streams: StreamKeeper): Promise<Pick<Recovered, "head" | "position" | "coveredTo">> {
+    const { source, from } = this.options;
+    checkStart(from, await source.newest(), await source.oplogWindow());
+    const { position, coveredTo } = await streams.open(from);
+    return { head: { number: 0, hash: null, position, coveredTo }, position, coveredTo };
   }
 
   private async checkContinues(recovered: Recovered, identity: SourceIdentity): Promise<void> {
@@ -323,7 +228,7 @@ export class Collector {
           hint: `Use --capture ${recovered.format === "oplog-entry" ? "oplog" : "change-stream"}, or auto.`,
         },
       );
-    const ahead = secondsOf(recovered.head.position.clusterTime) - secondsOf(await source.newest());
+    const ahead = secondsOf(recovered.position.clusterTime) - secondsOf(await source.newest());
     if (ahead > AHEAD_SECONDS)
       throw new OplogError(
         "SOURCE_MISMATCH",
@@ -334,102 +239,34 @@ export class Collector {
       );
   }
 
-  /** Repeats until it works; undefined when stopped meanwhile. */
-  private async trying<T>(
-    side: Side,
-    signal: AbortSignal,
-    act: () => Promise<T>,
-    isFinal: (error: unknown) => boolean,
-  ): Promise<T | undefined> {
-    while (!signal.aborted) {
-      try {
-        const result = await act();
-        this.troubles.over(side);
-        return result;
-      } catch (error) {
-        if (isFinal(error)) throw refusal(side, error);
-        await this.troubles.failed(side, error, signal);
-      }
-    }
-    return undefined;
-  }
-
-  private async keepCheckpoint(keeper: CheckpointKeeper, signal: AbortSignal): Promise<void> {
-    const { clock, logger } = this.options;
-    while (!signal.aborted) {
-      try {
-        await keeper.write();
-      } catch (error) {
-        if (isFatalStoreError(error)) throw refusal("store", error);
-        logger.warn({ ...describeError(error) }, "the checkpoint could not be written; trying again");
-      }
-      await clock.sleep(CHECKPOINT_INTERVAL_MS, signal);
-    }
-  }
-
-  /** Keeps lag and headroom true, and has a stream opened again that no longer delivers. */
-  private async observe(writer: SegmentWriter, reopen: () => void, signal: AbortSignal): Promise<void> {
-    const { source, clock, logger } = this.options;
-    let before: StallLook | null = null;
-    while (!signal.aborted) {
-      await clock.sleep(OBSERVE_INTERVAL_MS, signal);
-      if (signal.aborted) return;
-      try {
-        this.board.update({ ...this.lag(writer), ...headroomMs(await source.oplogWindow(), writer.head.position.clusterTime) });
-        const look = { newest: await source.newest(), position: writer.position.clusterTime };
-        if (before && writer.idle && isStalled(before, look)) {
-          logger.warn({ position: String(look.position) }, "the source moves on and the stream does not; it is opened again");
-          reopen();
-        }
-        before = look;
-      } catch (error) {
-        this.board.update({ ...this.lag(writer), headroomMs: null, headroomUnknown: describeError(error).message });
-      }
-    }
-  }
-
-  private lag(writer: SegmentWriter): Partial<CollectorStatus> {
-    if (!writer.idle) return this.board.current.lagMs === null ? {} : { lagMs: this.lagAt(this.storedTo) };
-    this.storedTo = Math.max(this.storedTo, writer.currentTo);
-    return { position: writer.position, coveredTo: writer.coveredTo, lagMs: this.lagAt(this.storedTo) };
-  }
-
-  /** The source's clock up to which everything is stored. */
-  private storedTo = 0;
-
-  private lagAt = (time: number): number | null => (time > 0 ? Math.max(0, this.options.clock.now() - time) : null);
-
-  private showAppended({ head, events, bytes, storedBytes, currentTo }: Appended): void {
-    const { status } = this;
-    this.storedTo = Math.max(this.storedTo, currentTo);
-    this.board.update({
-      position: head.position,
-      coveredTo: head.coveredTo,
-      lastEventAt: events > 0 ? head.position.wallTime : status.lastEventAt,
-      lagMs: this.lagAt(this.storedTo),
-      events: status.events + events,
-      bytes: status.bytes + bytes,
-      storedBytes: status.storedBytes + storedBytes,
-    });
-  }
-
-  private running(stream: EventStream): void {
+  private showRunning(stream: EventStream): void {
     this.started = true;
-    this.board.update({
-      state: this.troubles.current ? "retrying_connection" : "running",
-      notes: stream.notes,
-      capture: this.options.source.format === "oplog-entry" ? "oplog" : "change-stream",
-    });
+    this.board.update({ notes: stream.notes, capture: this.options.source.format === "oplog-entry" ? "oplog" : "change-stream" });
+    this.showState();
   }
 
-  private showTrouble(): void {
+  private showStopping(): void {
+    this.stopping = true;
+    this.showState();
+  }
+
+  private showTrouble(failed: StatusError | null): void {
+    if (failed) this.options.logger.warn({ ...failed }, "a try has failed");
+    this.showState();
+  }
+
+  private showState(): void {
     const error = this.troubles.current;
-    const state: CollectorState = error ? "retrying_connection" : this.started ? "running" : "starting";
+    const state = this.stopping ? "stopping" : error ? "retrying_connection" : this.started ? "running" : "starting";
     this.board.update({ state, error });
   }
 }
 
-const NEVER = new AbortController().signal;
+const failureOf = (act: Promise<void>): Promise<{ error: unknown } | null> =>
+  act.then(
+    () => null,
+    (error: unknown) => ({ error }),
+  );
 
 /** At the first connection a wrong host name or password is the operator's slip; later it is an outage, and worth waiting for. */
 const isHopeless = (error: unknown): boolean => classifySourceError(error) !== "resume" || networkCode(error) === "ENOTFOUND";

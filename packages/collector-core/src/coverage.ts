@@ -107,10 +107,12 @@ export class CoverageBuilder {
     return this.coverage;
   }
 
-  /** A gap that begins before the end of the timeline (events found missing afterwards) takes that end away. */
+  /**
+   * A gap begins where the log was complete: later than the newest segment's end when the source had then been idle, earlier when events were found
+   * missing afterwards.
+   */
   private endAt(from: Position): void {
-    if (this.open && from.clusterTime < this.open.to.clusterTime)
-      this.open.to = from.clusterTime > this.open.from.clusterTime ? from : this.open.from;
+    if (this.open) this.open.to = from.clusterTime > this.open.from.clusterTime ? from : this.open.from;
   }
 }
 

@@ -1,12 +1,17 @@
+import type { ClusterTime } from "./cluster-time.js";
 import { OplogError } from "./errors.js";
-import { comparePositions } from "./position.js";
+import { comparePositions, type Position } from "./position.js";
 import { decodeHeader, type EventFormat, type SourceIdentity } from "./segment.js";
 import type { LogHead } from "./segment-writer.js";
 import type { Checkpoint, Store } from "./store.js";
 
 /** What a log that exists already says about how to go on. */
 export interface Recovered {
+  /** The newest segment. */
   head: LogHead;
+  /** Where to go on: the newest segment's end, or a later position that a checkpoint knows of. */
+  position: Position;
+  coveredTo: ClusterTime;
   source: SourceIdentity;
   format: EventFormat;
   /** The source's clock at the last event. */
@@ -22,13 +27,14 @@ export async function recover(store: Store, checkpoint: Checkpoint | null): Prom
     const { to, coveredTo, source, format } = decodeHeader(bytes);
     if (!source) throw new OplogError("DAMAGED", `Segment ${number} does not say which deployment it is of`, { hint: "Run verify." });
     const ahead = checkpoint?.afterSegment === number && comparePositions(checkpoint.position, to) >= 0;
-    const head: LogHead = {
-      number,
-      hash,
+    return {
+      head: { number, hash, position: to, coveredTo },
       position: ahead ? checkpoint.position : to,
       coveredTo: ahead && checkpoint.coveredTo > coveredTo ? checkpoint.coveredTo : coveredTo,
+      source,
+      format,
+      lastEventAt: to.wallTime,
     };
-    return { head, source, format, lastEventAt: to.wallTime };
   }
   return null;
 }

@@ -33,11 +33,12 @@ export const DEFAULT_SEGMENT_LIMITS: SegmentLimits = {
 /** Sealed segments that wait to be stored while the source is read on: three hide the store's latency, more only fill the memory. */
 const IN_FLIGHT = 3;
 
-/** The end of the log: what the next segment is chained to. */
+/** The newest segment: what the next one is chained to. */
 export interface LogHead {
   /** 0 when the log is empty. */
   number: number;
   hash: Buffer | null;
+  /** Its `to`: the next segment's `from`. */
   position: Position;
   coveredTo: ClusterTime;
 }
@@ -81,10 +82,13 @@ export interface SegmentWriterOptions {
   log: string;
   source: SourceIdentity;
   head: LogHead;
+  /** Up to where nothing is left to add: the head's own, or a later one that a checkpoint knows of. */
+  position: Position;
+  coveredTo: ClusterTime;
   limits: SegmentLimits;
   codec: Codec;
   clock: Clock;
-  /** Stores one segment, trying again as long as that can help; throws when it can't. */
+  /** Stores one segment, trying again as long as that can help; throws when it is not stored. */
   store: (segment: SealedSegment) => Promise<void>;
   onAppended: (appended: Appended) => void;
 }
@@ -110,12 +114,13 @@ export class SegmentWriter {
 
   constructor(private readonly options: SegmentWriterOptions) {
     this.head = options.head;
-    this.position = options.head.position;
-    this.coveredTo = options.head.coveredTo;
+    this.position = options.position;
+    this.coveredTo = options.coveredTo;
     this.failed = new Promise((_, reject) => {
       this.fail = (error) => {
         this.failure ??= { error };
         reject(error);
+        this.open?.sealed.abort();
         this.wakeAll();
       };
     });
@@ -127,6 +132,11 @@ export class SegmentWriter {
     return this.failed;
   }
 
+  /** Ends it: what is not stored is forgotten, and whoever waits for it gets this error. */
+  giveUp(error: unknown): void {
+    this.fail(error);
+  }
+
   /** True when all that was added is stored. */
   get idle(): boolean {
     return this.open === null && this.pending.length === 0;
@@ -134,6 +144,7 @@ export class SegmentWriter {
 
   /** Takes a batch; returns once there is room for more. */
   async add(batch: Batch): Promise<void> {
+    if (comparePositions(batch.position, this.position) < 0) throw wentBack();
     for (let first = 0; first < batch.events; ) {
       await this.room();
       first = this.fill(batch, first);
@@ -232,7 +243,7 @@ export class SegmentWriter {
   /** Stores what is pending, in order, one at a time: number n + 1 is never stored while n is not. */
   private async storeAll(): Promise<void> {
     try {
-      while (this.pending.length > 0) {
+      while (this.pending.length > 0 && !this.failure) {
         const next = this.pending[0]!;
         const counts = [...next.counts].map(([kind, events]) => ({ ...kind, events }));
         const payload = await next.payload;
@@ -279,10 +290,7 @@ export class SegmentWriter {
     payload: Buffer;
     gap?: GapCause;
   }): Promise<number> {
-    if (fields.kind === "events" && comparePositions(fields.to, this.head.position) < 0)
-      throw new OplogError("DAMAGED", "The source went back behind what is stored", {
-        hint: "This is a defect; please report it with the log of the collector.",
-      });
+    if (comparePositions(fields.to, this.head.position) < 0) throw wentBack();
     const segment = sealSegment(
       {
         number: this.head.number + 1,
@@ -295,6 +303,7 @@ export class SegmentWriter {
       payload,
     );
     await this.options.store(segment);
+    if (this.failure) throw this.failure.error; // given up meanwhile: what is stored now is found at the next start
     this.head = { number: segment.number, hash: segment.hash, position: fields.to, coveredTo: fields.coveredTo };
     return segment.header.length + segment.payload.length;
   }
@@ -313,3 +322,8 @@ export class SegmentWriter {
     for (const wake of this.wake.splice(0)) wake();
   }
 }
+
+const wentBack = (): OplogError =>
+  new OplogError("DAMAGED", "The source went back behind what is stored", {
+    hint: "This is a defect; please report it with the log of the collector.",
+  });

@@ -100,7 +100,8 @@ export class History {
   private addEvents(at: number, count: number): number {
     const { random, shape } = this;
     const entry = this.addEntry(at);
-    const transaction = count > 1 ? { lsid: { id: new UUID(Buffer.alloc(16, ++this.serial)) }, txnNumber: Long.fromNumber(this.serial) } : {};
+    const transaction =
+      count > 1 ? { lsid: { id: new UUID(Buffer.alloc(16, ++this.serial)) }, txnNumber: Long.fromNumber(this.serial) } : {};
     let visible = entry.at;
     for (let index = 0; index < count; index++) {
       if (index > 0 && shape.sharded && random.chance(0.3)) visible += random.next() * 3000;
@@ -167,7 +168,8 @@ export const tokenDocument = (data: string, typeBits = false): Buffer =>
   Buffer.from(BSON.serialize({ _data: data, ...(typeBits && { _typeBits: new Binary(Buffer.from([0x40])) }) }));
 
 /** One element's bytes. */
-export const element = (type: number, name: string, value: Buffer): Buffer => Buffer.concat([Buffer.from([type]), Buffer.from(`${name}\0`), value]);
+export const element = (type: number, name: string, value: Buffer): Buffer =>
+  Buffer.concat([Buffer.from([type]), Buffer.from(`${name}\0`), value]);
 
 /** A document (or an array) of elements' bytes. */
 export function wrap(elements: Buffer[]): Buffer {

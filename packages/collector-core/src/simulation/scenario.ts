@@ -158,3 +158,13 @@ export function scenarioOf(seed: number): Scenario {
     calmFrom,
   };
 }
+
+/** What happens to one call. */
+export function drawFault<Fault extends string>(rates: Record<Fault, number>, random: Random): Fault | "ok" {
+  let chance = random.next();
+  for (const fault in rates) {
+    chance -= rates[fault];
+    if (chance < 0) return fault;
+  }
+  return "ok";
+}

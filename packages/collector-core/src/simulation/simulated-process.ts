@@ -18,7 +18,7 @@ export class SimulatedProcess {
   /** Its store does not answer it until then. */
   partitionedUntil = 0;
   private frozenUntil = 0;
-  private killAt: { callsLeft: number; point: KillPoint } | null = null;
+  private killAt: { callsLeft: number; point: KillPoint; until: number } | null = null;
   readonly clock: Clock;
 
   constructor(
@@ -42,8 +42,9 @@ export class SimulatedProcess {
     this.onKilled(how);
   }
 
-  killAtCall(callsLeft: number, point: KillPoint): void {
-    this.killAt = { callsLeft, point };
+  /** Unless it has not come to that call by `until`. */
+  killAtCall(callsLeft: number, point: KillPoint, until: number): void {
+    this.killAt = { callsLeft, point, until };
   }
 
   freezeUntil(at: number): void {
@@ -56,7 +57,7 @@ export class SimulatedProcess {
 
   /** When this process is to die in the call it makes now. */
   nextCall(): KillPoint | null {
-    if (!this.killAt || --this.killAt.callsLeft > 0) return null;
+    if (!this.killAt || this.time.now >= this.killAt.until || --this.killAt.callsLeft > 0) return null;
     const { point } = this.killAt;
     this.killAt = null;
     return point;

@@ -6,7 +6,7 @@ import { type CursorReply, ReplyReader } from "../source/reply-batch.js";
 import type { EventStream, OplogWindow, Source, StartPoint } from "../source/source.js";
 import { countWhile, element, type History, highWaterToken, tokenDocument, wrap } from "./history.js";
 import type { Random } from "./random.js";
-import type { Scenario } from "./scenario.js";
+import { drawFault, type Scenario } from "./scenario.js";
 import type { SimulatedProcess } from "./simulated-process.js";
 import { networkError, never, SOCKET_TIMEOUT_MS, serverError, within } from "./simulated-store.js";
 import type { VirtualTime } from "./virtual-time.js";
@@ -35,7 +35,7 @@ export class SimulatedSource implements Source {
 
   identify = (): Promise<SourceIdentity> =>
     this.call("identify", (fate) => ({
-      replicaSetId: fate === "otherDeployment" ? "other" : "set-1",
+      replicaSetId: fate === "otherDeployment" && !this.witness.isEmpty ? "other" : "set-1",
       setName: "rs",
       sharded: false,
       version: "6.0.5",
@@ -49,6 +49,7 @@ export class SimulatedSource implements Source {
   open = (start: StartPoint, signal: AbortSignal): Promise<EventStream> =>
     this.call(`open ${start.kind}`, () => {
       const stream = this.openAt(start, signal);
+      if (start.kind === "after") this.witness.goesOnAfter(start.position, this.process);
       this.process.openStreams++;
       return stream;
     });
@@ -67,7 +68,12 @@ export class SimulatedSource implements Source {
     const { entries } = this.history;
     const from = this.time.now - retentionMs;
     const newest = countWhile(entries, ({ at }) => at <= this.time.now) - 1;
-    return entries[Math.min(newest, countWhile(entries, ({ at }) => at < from))]!.time;
+    return entries[
+      Math.min(
+        newest,
+        countWhile(entries, ({ at }) => at < from),
+      )
+    ]!.time;
   }
 
   /** What the network or the server does instead of answering; thrown, or a fate that the answer itself has. */
@@ -75,10 +81,7 @@ export class SimulatedSource implements Source {
     const { now } = this.time;
     const { scenario } = this;
     if (within(scenario.sourceDown, now)) return this.random.chance(0.1) ? "hangs" : "network";
-    if (now >= scenario.calmFrom) return "ok";
-    let chance = this.random.next();
-    for (const [fate, rate] of Object.entries(scenario.source) as [Fate, number][]) if ((chance -= rate) < 0) return fate;
-    return "ok";
+    return now < scenario.calmFrom ? drawFault(scenario.source, this.random) : "ok";
   }
 
   /** The error of that fate, if it is one. */
@@ -123,10 +126,15 @@ export class SimulatedSource implements Source {
   private openAt(start: StartPoint, signal: AbortSignal): SimulatedStream {
     const { history, scenario } = this;
     const oldest = this.oldestTime();
-    const stream = (position: Position, opened: ClusterTime, next: number) => new SimulatedStream(this, position, opened - 1n, next, signal);
+    const stream = (position: Position, opened: ClusterTime, next: number) =>
+      new SimulatedStream(this, position, opened - 1n, next, signal);
     const atTime = (time: ClusterTime, position = positionOfToken(tokenDocument(highWaterToken(time)))) => {
       if (time <= oldest) throw HISTORY_LOST();
-      return stream(position, time, countWhile(history.wire, (document) => document.time < time));
+      return stream(
+        position,
+        time,
+        countWhile(history.wire, (document) => document.time < time),
+      );
     };
     switch (start.kind) {
       case "now":
@@ -142,7 +150,8 @@ export class SimulatedSource implements Source {
         const token = tokenData(position.token!);
         const next = countWhile(history.wire, (document) => document.token <= token);
         const { unknownTokens } = scenario;
-        if (unknownTokens > 0 && history.wire[next - 1]?.token === token && next % unknownTokens === 0) throw TOKEN_UNKNOWN();
+        const last = history.wire[next - 1];
+        if (unknownTokens > 0 && last?.token === token && !last.endsStream && next % unknownTokens === 0) throw TOKEN_UNKNOWN();
         return stream(position, position.clusterTime, next);
       }
     }
@@ -200,7 +209,9 @@ class SimulatedStream implements EventStream {
     if (kill) process.kill("killed in a getMore");
     if (!process.alive) return never();
     const fate = source.fate();
-    if (fate === "stalls") this.stalled = true;
+    // In the midst of a transaction a server has more to show at once, and never an empty reply.
+    const { wire } = source.history;
+    if (fate === "stalls" && wire[this.next - 1]?.time !== wire[this.next]?.time) this.stalled = true;
     if (fate !== "ok" && fate !== "slow") source.witness.note(() => `${process.pid} getMore: ${fate}`);
     return new Promise((resolve, reject) => {
       let over = false;
@@ -227,7 +238,9 @@ class SimulatedStream implements EventStream {
             }
           }),
         );
-      const until = this.stalled ? AWAIT_MS : Math.min(AWAIT_MS, Math.max(0, (source.history.wire[this.next]?.at ?? Number.POSITIVE_INFINITY) - source.time.now));
+      const until = this.stalled
+        ? AWAIT_MS
+        : Math.min(AWAIT_MS, Math.max(0, (source.history.wire[this.next]?.at ?? Number.POSITIVE_INFINITY) - source.time.now));
       answer(until + random.next() * (fate === "slow" ? 5_000 : 10));
     });
   }
@@ -255,7 +268,7 @@ class SimulatedStream implements EventStream {
     let mark = source.newestTime();
     // On a sharded cluster a shard may be about to send an event of the very time that the mark names.
     const coming = source.history.wire[next];
-    if (coming && source.scenario.history.sharded && source.random.chance(0.3)) mark = coming.time;
+    if (coming && coming.at < source.time.now + 1_000 && source.scenario.history.sharded && source.random.chance(0.3)) mark = coming.time;
     const token = highWaterToken(mark);
     if (token > tokenData(this.lastToken)) this.lastToken = tokenDocument(token);
   }

@@ -1,7 +1,7 @@
 import { OplogError } from "../errors.js";
 import type { Checkpoint, Store, StoredHeader } from "../store.js";
 import type { Random } from "./random.js";
-import type { Period, Scenario } from "./scenario.js";
+import { drawFault, type Period, type Scenario } from "./scenario.js";
 import type { SimulatedProcess } from "./simulated-process.js";
 import type { VirtualTime } from "./virtual-time.js";
 import type { Witness } from "./witness.js";
@@ -74,11 +74,18 @@ export class SimulatedStore implements Store {
         });
       switch (fate) {
         case "refused":
-          return fail(there + back, random.pick([serverError(189, "PrimarySteppedDown"), new OplogError("STORE_FAILED", "no space left on device")]));
+          return fail(
+            there + back,
+            random.pick([serverError(189, "PrimarySteppedDown"), new OplogError("STORE_FAILED", "no space left on device")]),
+          );
         case "requestLost":
           return fail(random.next() * 5_000, networkError());
         case "answerLost":
-          return arrive(there, () => fail(back, networkError()), (error) => fail(back, error));
+          return arrive(
+            there,
+            () => fail(back, networkError()),
+            (error) => fail(back, error),
+          );
         case "doneLater":
           fail(there + back, networkError());
           return arrive(random.next() * 20_000, nothing, nothing);
@@ -103,10 +110,7 @@ export class SimulatedStore implements Store {
     const { scenario, time, process, random } = this;
     const { now } = time;
     if (now < process.partitionedUntil || within(scenario.storeDown, now)) return random.chance(0.1) ? "hangs" : "requestLost";
-    if (now >= scenario.calmFrom) return "ok";
-    let chance = random.next();
-    for (const [fate, rate] of Object.entries(scenario.store) as [Fate, number][]) if ((chance -= rate) < 0) return fate;
-    return "ok";
+    return now < scenario.calmFrom ? drawFault(scenario.store, random) : "ok";
   }
 }
 

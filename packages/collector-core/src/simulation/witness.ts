@@ -20,6 +20,8 @@ export class Witness {
   durable = 0;
   /** The end of what the log says it covers. */
   coveredTo: ClusterTime = -1n;
+  /** Where a collector that starts now goes on. */
+  private position: Position | null = null;
   /** Which of the history's events the log holds: from, to before. */
   readonly held: [number, number][] = [];
   readonly notes: string[] = [];
@@ -50,7 +52,10 @@ export class Witness {
     const header = decodeHeader(segment.header);
     const { newest } = this;
     const end = this.eventsUpTo(header.to);
-    this.note(() => `${by.pid} ==> segment ${header.number} ${header.kind}, ${header.events} events, up to ${end}, covers ${this.history.eventsUpToTime(header.coveredTo)}`);
+    this.note(
+      () =>
+        `${by.pid} ==> segment ${header.number} ${header.kind}, ${header.events} events, up to ${end}, covers ${this.history.eventsUpToTime(header.coveredTo)}`,
+    );
     const wrong = (what: string) => this.broken(`segment ${header.number} ${what}`);
     if (header.number !== (newest?.header.number ?? 0) + 1) wrong(`comes after ${newest?.header.number ?? "nothing"}`);
     if (newest ? !header.previous?.equals(newest.hash) : header.previous) wrong("is not chained to the one before it");
@@ -62,8 +67,10 @@ export class Witness {
     } else this.held.push([end, end]);
     if (header.kind === "gap") this.checkGap(header, end, by, wrong);
     if (this.history.eventsUpToTime(header.coveredTo) > end) wrong("covers a cluster time of which an event is still to come");
-    if (header.kind !== "events" && this.history.eventsUpToTime(header.coveredTo) < end) wrong("says that events are captured which came before its beginning");
+    if (header.kind !== "events" && this.history.eventsUpToTime(header.coveredTo) < end)
+      wrong("says that events are captured which came before its beginning");
     this.newest = { header, hash: segment.hash };
+    this.position = header.to;
     this.durable = end;
     this.coveredTo = header.coveredTo;
   }
@@ -72,18 +79,28 @@ export class Witness {
   checkpointed(checkpoint: Checkpoint, by: SimulatedProcess): void {
     const number = this.newest?.header.number ?? 0;
     const end = this.eventsUpTo(checkpoint.position);
-    this.note(() => `${by.pid} ==> checkpoint after ${checkpoint.afterSegment}, up to ${end}${checkpoint.writer ? "" : ", released"}`);
+    this.note(
+      () =>
+        `${by.pid} ==> checkpoint after ${checkpoint.afterSegment}, up to ${end}, covers ${this.history.eventsUpToTime(checkpoint.coveredTo)}${checkpoint.writer ? "" : ", released"}`,
+    );
     if (checkpoint.afterSegment > number) this.broken(`a checkpoint after segment ${checkpoint.afterSegment}, which is not stored`);
     if (checkpoint.afterSegment !== number) return; // says nothing any more
     if (end > this.durable) this.broken(`a checkpoint passes ${end - this.durable} events that are not stored`);
-    if (this.history.eventsUpToTime(checkpoint.coveredTo) > end) this.broken("a checkpoint covers a cluster time of which an event is still to come");
-    if (this.newest && comparePositions(checkpoint.position, this.newest.header.to) >= 0 && checkpoint.coveredTo > this.coveredTo) this.coveredTo = checkpoint.coveredTo;
+    if (this.history.eventsUpToTime(checkpoint.coveredTo) > end)
+      this.broken("a checkpoint covers a cluster time of which an event is still to come");
+    const { newest } = this;
+    // One that a network had held back may take back a later one: what it says of is complete all the same.
+    if (!newest || comparePositions(checkpoint.position, newest.header.to) < 0) return;
+    this.position = checkpoint.position;
+    this.coveredTo = checkpoint.coveredTo > newest.header.coveredTo ? checkpoint.coveredTo : newest.header.coveredTo;
   }
 
   status(status: CollectorStatus, by: SimulatedProcess): void {
     if (status.state === "running" && !this.newest) this.broken("running before the start is durable");
-    if (status.position && this.eventsUpTo(status.position) > this.durable) this.broken(`the status of ${by.pid} shows a position that is not durable`);
-    if (status.coveredTo !== null && this.history.eventsUpToTime(status.coveredTo) > this.durable) this.broken(`the status of ${by.pid} shows coverage that is not durable`);
+    if (status.position && this.eventsUpTo(status.position) > this.durable)
+      this.broken(`the status of ${by.pid} shows a position that is not durable`);
+    if (status.coveredTo !== null && this.history.eventsUpToTime(status.coveredTo) > this.durable)
+      this.broken(`the status of ${by.pid} shows coverage that is not durable`);
     if (status.state === "retrying_connection" && !status.error) this.broken("retrying, and the status does not say why");
   }
 
@@ -93,8 +110,15 @@ export class Witness {
     if (inHand > SEGMENTS_IN_HAND * this.scenario.limits.events) this.broken(`${by.pid} has ${inHand} events in hand and asks for more`);
   }
 
+  goesOnAfter(position: Position, by: SimulatedProcess): void {
+    this.readUpTo.set(by, this.eventsUpTo(position));
+  }
+
   read(batch: Batch, by: SimulatedProcess): void {
-    this.note(() => `${by.pid} reads ${batch.events} events, up to ${this.eventsUpTo(batch.position)}, covers ${this.history.eventsUpToTime(batch.coveredTo)}`);
+    this.note(
+      () =>
+        `${by.pid} reads ${batch.events} events, up to ${this.eventsUpTo(batch.position)}, covers ${this.history.eventsUpToTime(batch.coveredTo)}`,
+    );
     this.readUpTo.set(by, this.eventsUpTo(batch.position));
   }
 
@@ -104,9 +128,15 @@ export class Witness {
     return this.newest !== null && this.durable === this.history.events.length && (!last || this.coveredTo >= last.time);
   }
 
-  /** Whether the source has cut off what follows the log. */
+  /** Whether the source has cut off what follows the log. A place found by time is lost with the oldest entry itself (as on 6.0.5). */
   get isHistoryLost(): boolean {
-    return this.newest !== null && this.newest.header.to.clusterTime < this.oldestTime();
+    if (!this.position) return false;
+    const { clusterTime } = this.position;
+    return this.scenario.unknownTokens > 0 ? clusterTime <= this.oldestTime() : clusterTime < this.oldestTime();
+  }
+
+  get isEmpty(): boolean {
+    return this.newest === null;
   }
 
   inHand(by: SimulatedProcess): number {
@@ -121,7 +151,10 @@ export class Witness {
     let at = 0;
     for (let index = this.durable; index < end; index++) {
       const { bytes } = this.history.events[index]!;
-      if (payload.compare(bytes, 0, bytes.length, at, at + bytes.length) !== 0) return wrong(`lacks event ${index}, or holds it changed or in another place`);
+      if (payload.compare(bytes, 0, bytes.length, at, at + bytes.length) !== 0) {
+        wrong(`lacks event ${index}, or holds it changed or in another place`);
+        return;
+      }
       at += bytes.length;
     }
     if (at !== payload.length) wrong(`holds ${payload.length - at} bytes more than the events up to its end`);
@@ -139,7 +172,10 @@ export class Witness {
     if (gaps > by.gapsAllowed) wrong(`is gap ${gaps} of a run that may leave ${by.gapsAllowed}`);
     if (!this.isHistoryLost) wrong("is a gap where the source still has what follows");
     if (end < this.durable) wrong("is a gap that ends before it begins");
-    if (header.to.clusterTime > this.oldestTime() + 1n) wrong("is a gap that leaves out more than the source has cut off");
-    if (header.from.clusterTime > this.coveredTo || this.eventsUpTo(header.from) !== this.durable) wrong("is a gap that does not begin where the log ends");
+    // Who may not read the oplog does not know how far it reaches back.
+    if (header.to.clusterTime > this.oldestTime() + 1n && this.scenario.source.fatal === 0)
+      wrong("is a gap that leaves out more than the source has cut off");
+    if (this.eventsUpTo(header.from) !== this.durable || this.history.eventsUpToTime(header.from.clusterTime) > this.durable)
+      wrong("is a gap that does not begin where the log ends");
   }
 }

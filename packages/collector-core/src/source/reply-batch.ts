@@ -2,7 +2,7 @@ import { BSON } from "mongodb";
 import type { Batch } from "../batch.js";
 import { type ClusterTime, clusterTime } from "../cluster-time.js";
 import { ChangeEventScan, type EventKind } from "../event.js";
-import { type Position, positionOfToken, tokenData } from "../position.js";
+import { comparePositions, type Position, positionOfToken, tokenData } from "../position.js";
 import { afterName, rawElement, rawElements, rawValue } from "../raw-bson.js";
 import { LastToken } from "./last-token.js";
 
@@ -123,9 +123,11 @@ export class ReplyReader {
     empty: boolean,
   ): void {
     const wall = events > 0 ? new Date(wallTime) : this.position.wallTime;
-    // While fragments are outstanding the server's token points into the middle of an event.
-    if (postBatchToken && this.fragments.length === 0) this.position = positionOfToken(postBatchToken, wall);
-    else if (events > 0) {
+    // While fragments are outstanding the server's token points into the middle of an event; when all was dropped it may be behind our position.
+    if (postBatchToken && this.fragments.length === 0) {
+      const position = positionOfToken(postBatchToken, wall);
+      if (comparePositions(position, this.position) >= 0) this.position = position;
+    } else if (events > 0) {
       const token = rawValue(payload.subarray(events > 1 ? ends[events - 2]! : 0, ends[events - 1]), "_id")!;
       this.position = positionOfToken(Buffer.from(token.bytes), wall);
     }
@@ -142,7 +144,8 @@ export class ReplyReader {
 
   /** Collects fragments; returns the whole event with the last fragment's token once it is there. */
   private joinFragment(fragment: Buffer, splitEvent: number): Buffer | null {
-    const { fragment: number, of } = BSON.deserialize(fragment.subarray(splitEvent)) as { fragment: number; of: number };
+    const counts = fragment.subarray(splitEvent, splitEvent + fragment.readInt32LE(splitEvent));
+    const { fragment: number, of } = BSON.deserialize(counts) as { fragment: number; of: number };
     if (number === 1) this.fragments = [];
     this.fragments.push(fragment);
     if (this.fragments.length !== number)
