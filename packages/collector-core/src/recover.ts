@@ -32,7 +32,7 @@ export async function recover(store: Store, checkpoint: Checkpoint | null): Prom
       position: ahead ? checkpoint.position : to,
       coveredTo: ahead && checkpoint.coveredTo > coveredTo ? checkpoint.coveredTo : coveredTo,
       source,
-      format,
+      format: source.format ?? format,
       lastEventAt: to.wallTime,
     };
   }

@@ -28,6 +28,11 @@ export interface SourceIdentity {
   version: string;
   /** The one database that is captured; null: the whole deployment. */
   database: string | null;
+  /**
+   * What the source sends, however it is read. A change stream's log may also hold single oplog entries, which the stream could not carry. Absent
+   * in a base snapshot, which is not read from a stream.
+   */
+  format?: Exclude<EventFormat, "document">;
 }
 
 /**

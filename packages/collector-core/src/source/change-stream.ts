@@ -40,7 +40,7 @@ export class ChangeStreamSource implements Source {
   }
 
   async identify(): Promise<SourceIdentity> {
-    this.identity = await identifyDeployment(this.client, this.database);
+    this.identity = { ...(await identifyDeployment(this.client, this.database)), format: this.format };
     return this.identity;
   }
 

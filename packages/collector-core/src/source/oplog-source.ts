@@ -30,7 +30,7 @@ export class OplogSource implements Source {
       throw new OplogError("SOURCE_UNSUITABLE", "A sharded cluster has an oplog for each shard, which mongos does not show", {
         hint: "Use --capture change-stream.",
       });
-    return identity;
+    return { ...identity, format: this.format };
   }
 
   async open(start: StartPoint, signal: AbortSignal): Promise<EventStream> {
