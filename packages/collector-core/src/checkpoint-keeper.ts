@@ -36,6 +36,11 @@ export class CheckpointKeeper {
     }
   }
 
+  /** Writes one now. */
+  async announce(signal: AbortSignal): Promise<void> {
+    await this.options.troubles.trying("checkpoint", signal, () => this.write(), isFatalStoreError);
+  }
+
   /** After all is stored: lets the next collector begin without waiting. */
   async release(signal: AbortSignal): Promise<void> {
     const { store, writer, troubles } = this.options;

@@ -13,7 +13,7 @@ import { checkSameSource, type Recovered } from "./recover.js";
 import { refusal } from "./refusal.js";
 import { DEFAULT_RETRY, type RetryOptions } from "./retry.js";
 import type { SourceIdentity } from "./segment.js";
-import { DEFAULT_SEGMENT_LIMITS, type SegmentLimits, type SegmentWriter } from "./segment-writer.js";
+import { DEFAULT_SEGMENT_LIMITS, type SegmentLimits } from "./segment-writer.js";
 import { checkNoSelfCapture } from "./self-capture.js";
 import { classifySourceError, isFatalStoreError } from "./source/classify-error.js";
 import type { EventStream, Source, StartPoint } from "./source/source.js";
@@ -177,7 +177,7 @@ export class Collector {
     writer.whenFailed().catch(() => streams.stop());
     void observer.observe(observed.signal);
     try {
-      const failed = await failureOf(this.captureInto(writer, beginning, streams, signal));
+      const failed = await failureOf(this.captureInto(log, beginning, streams, signal));
       this.showStopping();
       // Also when the source has failed: it may never show again what is in hand.
       const unfinished = await failureOf(log.finish());
@@ -189,16 +189,16 @@ export class Collector {
     }
   }
 
-  private async captureInto(writer: SegmentWriter, beginning: Beginning, streams: StreamKeeper, signal: AbortSignal): Promise<void> {
+  private async captureInto(log: LogKeeper, beginning: Beginning, streams: StreamKeeper, signal: AbortSignal): Promise<void> {
     const { recovered, position, coveredTo, identity } = beginning;
     if (recovered) {
       this.board.update({ position, coveredTo, lastEventAt: recovered.lastEventAt });
       await this.troubles.trying("source", signal, () => this.checkContinues(recovered, identity), isHopeless);
     } else {
       const { format } = this.options.source;
-      await writer.appendMark({ kind: "start", from: position, to: position, coveredTo, format });
+      await log.begin({ kind: "start", from: position, to: position, coveredTo, format });
     }
-    await streams.readInto(writer);
+    await streams.readInto(log.writer);
   }
 
   private async identify(): Promise<SourceIdentity> {

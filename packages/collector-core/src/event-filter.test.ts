@@ -16,7 +16,7 @@ let client: MongoClient;
 /** The same work as both ways of capture see it. */
 const logs = new Map<string, Store>();
 
-async function work(orders: Collection<{ _id: unknown }>): Promise<void> {
+async function work(orders: Collection<{ _id: number | string | Double | null }>): Promise<void> {
   await orders.insertMany([{ _id: 1 }, { _id: new Double(2) }, { _id: "text" }]);
   await orders.insertOne({ _id: null }, { forceServerObjectId: true }); // the driver would put an id of its own in the place of null
   await orders.updateOne({ _id: 1 }, { $set: { a: 1 } });

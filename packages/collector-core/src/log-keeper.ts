@@ -25,6 +25,12 @@ export class LogKeeper {
     this.keeping = this.checkpoints.keep(this.stopCheckpoints.signal).catch((error: unknown) => this.writer.giveUp(error));
   }
 
+  /** Stores the beginning of a new log, and at once who writes it: a collector that starts a moment later is to see us. */
+  async begin(mark: Parameters<SegmentWriter["appendMark"]>[0]): Promise<void> {
+    await this.writer.appendMark(mark);
+    await this.checkpoints.announce(this.ended.signal);
+  }
+
   /** From now on a store that does not answer is waited for so long and no longer. */
   async hurry(): Promise<void> {
     await this.options.clock.sleep(STOP_PATIENCE_MS, this.ended.signal);
