@@ -1,4 +1,4 @@
-import { checkLogName, OplogError, openStore, type Store, type StoreLocation } from "@oplog-collector/collector-core";
+import { checkLogName, OplogError, openStore, refusal, type Store, type StoreLocation } from "@oplog-collector/collector-core";
 import { Option } from "commander";
 
 /** What every command that reads a log takes. */
@@ -18,7 +18,7 @@ export const nameOption = () => new Option("--name <name>", "the log's name").ma
 /** Opens a log that exists, for as long as `use` runs. */
 export async function withLog<T>({ store: uri, name }: LogOptions, use: (store: Store, location: StoreLocation) => Promise<T>): Promise<T> {
   checkLogName(name);
-  const location = await openStore(uri);
+  const location = await openStore(uri).catch((error) => Promise.reject(refusal("store", error)));
   try {
     const store = await location.log(name);
     try {

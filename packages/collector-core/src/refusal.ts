@@ -15,9 +15,8 @@ const MISSING_RIGHT: Record<Side, string> = {
 /** What trying again can't mend, as a sentence that says which side it is about and what to do. */
 export function refusal(side: Side, error: unknown): OplogError {
   if (error instanceof OplogError) return error;
-  const code = codeOf(error);
-  if (code !== undefined && LOGIN_CODES.has(code)) return loginRefused(side, error);
-  if (code === UNAUTHORIZED)
+  if (isLoginRefused(error)) return loginRefused(side, error);
+  if (codeOf(error) === UNAUTHORIZED)
     return new OplogError(side === "source" ? "SOURCE_UNSUITABLE" : "STORE_FAILED", `The ${side}'s user may not ${whatWasRefused(error)}`, {
       cause: error,
       hint: MISSING_RIGHT[side],
@@ -39,6 +38,8 @@ export function refusal(side: Side, error: unknown): OplogError {
   const failed = networkCode(error) ? "does not answer" : "failed";
   return new OplogError("UNREACHABLE", `The ${side} ${failed}: ${message}`, { cause: error, hint });
 }
+
+export const isLoginRefused = (error: unknown): boolean => LOGIN_CODES.has(codeOf(error) ?? 0);
 
 export const loginRefused = (what: string, cause: unknown): OplogError =>
   new OplogError("LOGIN_REFUSED", `The ${what} refused the user name or password of its URI`, {

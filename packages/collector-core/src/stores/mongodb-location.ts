@@ -1,6 +1,6 @@
-import { type Db, MongoClient, type MongoClientOptions, MongoServerError, ReadConcern } from "mongodb";
-import { OplogError } from "../errors.js";
+import { type Db, MongoClient, type MongoClientOptions, ReadConcern } from "mongodb";
 import { parseLogName } from "../log-name.js";
+import { isLoginRefused, loginRefused } from "../refusal.js";
 import type { StoreLocation } from "../store.js";
 import { isLogName } from "./found-log-name.js";
 import { DOCUMENT_BYTES, MongodbStore, SEGMENTS_PREFIX } from "./mongodb-store.js";
@@ -18,12 +18,9 @@ const CLIENT_DEFAULTS = {
   appName: "oplog-collector",
 } satisfies MongoClientOptions;
 
-/** The server's code for a login that it refused. */
-const AUTHENTICATION_FAILED = 18;
-
 /**
- * Logs in a database of a MongoDB deployment: the one in the URI's path, `oplog_store` without. Connects; throws `BAD_INPUT` for a URI or
- * login that can't be used, and the driver's own errors for a server that does not answer.
+ * Logs in a database of a MongoDB deployment: the one in the URI's path, `oplog_store` without. Connects; throws `BAD_INPUT` for a URI
+ * that can't be used, `LOGIN_REFUSED`, and the driver's own errors for a server that does not answer.
  */
 export async function mongodbStoreLocation(uri: string, { documentBytes = DOCUMENT_BYTES } = {}): Promise<StoreLocation> {
   const parsed = parseMongodbStoreUri(uri);
@@ -40,7 +37,7 @@ export async function mongodbStoreLocation(uri: string, { documentBytes = DOCUME
     processIds.add((await db.admin().command({ hello: 1 })).topologyVersion?.processId);
   } catch (error) {
     await client.close();
-    throw loginFailure(error) ?? error;
+    throw isLoginRefused(error) ? loginRefused("store", error) : error;
   }
   return {
     log: async (name) => {
@@ -77,14 +74,6 @@ function watchProcessIds(client: MongoClient): { add(id: unknown): void; list():
     add: (id) => void (id && others.add(`${id}`)),
     list: () => [...new Set([...ofMembers.values(), ...others])].sort(),
   };
-}
-
-function loginFailure(error: unknown): OplogError | undefined {
-  if (!(error instanceof MongoServerError) || error.code !== AUTHENTICATION_FAILED) return undefined;
-  return new OplogError("BAD_INPUT", "The store's MongoDB server refused the user name or password of the URI", {
-    cause: error,
-    hint: "Check both, and the option authSource: the database in which the user was created, often admin.",
-  });
 }
 
 async function namesIn(db: Db): Promise<string[]> {

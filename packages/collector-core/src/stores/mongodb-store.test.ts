@@ -229,7 +229,7 @@ test("a login that is refused is told without the password", { timeout: 120_000 
   await using set = await startReplicaSet({ auth: { username: "bob", password: "right" } });
   const error: unknown = await mongodbStoreLocation(set.uri.replace("right", "s3cr3t")).catch((thrown) => thrown);
   expect(error).toMatchObject({
-    code: "BAD_INPUT",
+    code: "LOGIN_REFUSED",
     message: expect.stringContaining("refused the user name or password"),
     hint: expect.stringContaining("authSource"),
   });
