@@ -27,62 +27,114 @@ export interface ApplyReport {
   firstNotApplied: PrintedPosition | null;
   durationMs: number;
   eventsPerSecond: number;
+  /** What went otherwise than the reader may expect: interruptions of the target, paths that could not be told apart, what could not be put back. */
   notes: string[];
 }
 
 /** More of them say no more. */
-const CUT_TRANSACTIONS_LISTED = 10;
+const LISTED = 10;
+
+/** What was counted up to a mark, kept with it: plain data. */
+export interface TallyState {
+  events: number;
+  seen: number;
+  skipped: [why: string, events: number][];
+  cut: { count: number; first: CutTransaction[] };
+  last: PrintedPosition | null;
+  notes: string[];
+}
 
 /** Counts what happens to events. */
 export class ApplyTally {
-  events = 0;
-  /** Events seen, applied or not. */
-  seen = 0;
-  private readonly skipped = new Map<string, number>();
-  private readonly cut: CutTransaction[] = [];
-  private cutCount = 0;
-  private last: { bytes: Buffer; format: EventFormat } | null = null;
+  /** Events of the range that were looked at. */
+  seen: number;
+  private events: number;
+  private readonly skipped: Map<string, number>;
+  private readonly cut: TallyState["cut"];
+  private readonly notes: string[];
+  private last: LastEvent;
+  /** The one that is being applied: its events share one cluster time. */
   private transaction: { time: ClusterTime; applied: number; leftOut: number } | null = null;
+  private why = "";
+  /** The event before the one that is being applied, until that one is done. */
+  private before: LastEvent | undefined;
 
-  /** One event: so many of its operations were taken, so many left out by a filter. */
-  event(bytes: Buffer, format: EventFormat): void {
+  constructor(state?: TallyState) {
+    this.seen = state?.seen ?? 0;
+    this.events = state?.events ?? 0;
+    this.skipped = new Map(state?.skipped);
+    this.cut = { count: state?.cut.count ?? 0, first: [...(state?.cut.first ?? [])] };
+    this.last = state?.last ?? null;
+    this.notes = [...(state?.notes ?? [])];
+  }
+
+  /** An event of the range was taken up. */
+  begin(bytes: Buffer, format: EventFormat): void {
     this.seen++;
+    this.before = this.last;
     this.last = { bytes, format };
+    this.why = "";
   }
 
+  /** Why the event, or one operation of it, is not applied. */
   skip(why: string): void {
-    this.skipped.set(why, (this.skipped.get(why) ?? 0) + 1);
+    this.why = why;
   }
 
-  /** The events of a transaction share one cluster time. */
-  operation(time: ClusterTime, taken: boolean): void {
+  /** One operation of the event was applied, or left out. */
+  operation(time: ClusterTime, applied: boolean): void {
     if (this.transaction?.time !== time) {
       this.endTransaction();
       this.transaction = { time, applied: 0, leftOut: 0 };
     }
-    if (taken) this.transaction.applied++;
+    if (applied) this.transaction.applied++;
     else this.transaction.leftOut++;
   }
 
-  report(firstNotApplied: PrintedPosition | null, durationMs: number, notes: string[]): ApplyReport {
+  /** The event is done. */
+  end(applied: boolean): void {
+    this.before = undefined;
+    if (applied) this.events++;
+    else this.skipped.set(this.why, (this.skipped.get(this.why) ?? 0) + 1);
+  }
+
+  note(text: string): void {
+    if (this.notes.length < LISTED && !this.notes.includes(text)) this.notes.push(text);
+  }
+
+  /** As it was before the event that is being applied, which is taken up again from there. */
+  state(): TallyState {
+    const { events, skipped, cut, notes, before } = this;
+    const [seen, last] = before === undefined ? [this.seen, this.last] : [this.seen - 1, before];
+    return { seen, events, skipped: [...skipped], cut: { count: cut.count, first: [...cut.first] }, last: print(last), notes: [...notes] };
+  }
+
+  report(firstNotApplied: PrintedPosition | null, durationMs: number): ApplyReport {
     this.endTransaction();
     return {
       events: this.events,
       skipped: [...this.skipped].map(([why, events]) => ({ why, events })),
-      cutTransactions: { count: this.cutCount, first: this.cut },
-      lastApplied: this.last && printPosition(positionOfEvent(this.last.bytes, this.last.format)),
+      cutTransactions: this.cut,
+      lastApplied: print(this.last),
       firstNotApplied,
       durationMs,
       eventsPerSecond: durationMs > 0 ? Math.round((this.seen * 1000) / durationMs) : 0,
-      notes,
+      notes: this.notes,
     };
   }
 
   private endTransaction(): void {
-    const { transaction } = this;
+    const { transaction, cut } = this;
+    this.transaction = null;
     if (!transaction || transaction.applied === 0 || transaction.leftOut === 0) return;
-    this.cutCount++;
-    if (this.cut.length < CUT_TRANSACTIONS_LISTED)
-      this.cut.push({ clusterTime: formatClusterTime(transaction.time), applied: transaction.applied, leftOut: transaction.leftOut });
+    cut.count++;
+    if (cut.first.length < LISTED)
+      cut.first.push({ clusterTime: formatClusterTime(transaction.time), applied: transaction.applied, leftOut: transaction.leftOut });
   }
 }
+
+/** As bytes until somebody asks. */
+type LastEvent = { bytes: Buffer; format: EventFormat } | PrintedPosition | null;
+
+const print = (last: LastEvent): PrintedPosition | null =>
+  last && "bytes" in last ? printPosition(positionOfEvent(last.bytes, last.format)) : last;

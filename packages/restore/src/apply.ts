@@ -1,39 +1,38 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
+  backoffMs,
   type ClusterTime,
-  clusterTime,
-  documentsIn,
-  type EventFormat,
+  DEFAULT_RETRY,
+  describeError,
+  formatClusterTime,
   makeClient,
-  ordinalOf,
-  type PrintedPosition,
-  positionOfEvent,
-  printPosition,
+  OplogError,
   readCoverage,
   redactUri,
   type SegmentHeader,
   type Store,
-  secondsOf,
 } from "@oplog-collector/collector-core";
 import type { MongoClient } from "mongodb";
-import { type ApplyReport, ApplyTally } from "./apply-report.js";
-import { Catalog } from "./catalog.js";
-import { ChangeEventReader } from "./change-event.js";
-import { runDdl } from "./ddl.js";
-import type { EventReader } from "./event-reader.js";
-import type { EventPlace } from "./lane.js";
-import { Lanes } from "./lanes.js";
-import { entryFinder, headersOf, type LogRange, readRange, verifyRange } from "./log-range.js";
-import { isWrite, type Operation } from "./operation.js";
-import { OplogEntryReader } from "./oplog-entry.js";
+import type { ApplyReport } from "./apply-report.js";
+import { ApplyRun } from "./apply-run.js";
 import { type Plan, planApply, rangeFor } from "./plan.js";
-import { Routing, type RoutingOptions } from "./routing.js";
-import { collectionUuid } from "./snapshot/ddl-events.js";
+import { Progress } from "./progress.js";
+import { Routing, type RoutingOptions, wantedByRename } from "./routing.js";
+import { headersOf, type SegmentRange, verifyRange } from "./segment-range.js";
+import { readDdlEvents } from "./snapshot/ddl-events.js";
 import type { ReplayFilter } from "./snapshot/replay-filter.js";
-import type { ApplyMode } from "./statement.js";
-import { applyFailed } from "./write-sender.js";
+import { isPassing } from "./target-failure.js";
+import { TargetTerm } from "./target-term.js";
+import { putBackTtl, switchOffTtl } from "./ttl-monitor.js";
 
 /** On two cores more lanes gave no more events a second. */
 export const DEFAULT_LANES = 4;
+
+/** A target that is away for longer than this is given up: what was applied stays marked, and `resume` goes on from there. */
+export const DEFAULT_PATIENCE_MS = 10 * 60_000;
+
+/** Pauses before a target that is away is tried again: a failover takes some seconds. */
+const RETRY = { ...DEFAULT_RETRY, baseMs: 250, capMs: 5_000 };
 
 export interface ApplyOptions extends RoutingOptions {
   store: Store;
@@ -46,124 +45,183 @@ export interface ApplyOptions extends RoutingOptions {
   to: ClusterTime;
   /** @default DEFAULT_LANES */
   lanes?: number;
+  /** Goes on from where an interrupted apply of the same range came to: `true` when there must be one. */
+  resume?: boolean | "if-begun";
+  /** @default DEFAULT_PATIENCE_MS */
+  patienceMs?: number;
   /** Over a base snapshot: which operations are in what was loaded already. */
   base?: ReplayFilter;
+  signal?: AbortSignal;
+  onProgress?: (progress: ApplyProgress) => void;
+  /** Called when all is applied, before the marks go: whoever marks more than this apply must never find neither mark. */
+  beforeEnd?: () => Promise<void>;
 }
+
+export type ApplyProgress =
+  | { phase: "verifying"; segments: number; segmentsInAll: number }
+  | { phase: "applying"; events: number; eventsInAll: number }
+  /** The target is away; what went wrong. */
+  | { phase: "waiting"; reason: string };
 
 /** What `apply` would do. */
-export async function planOf(options: ApplyOptions): Promise<Plan> {
-  const coverage = await readCoverage(options.store);
-  const range = rangeFor(coverage, options.after, options.to);
-  const headers: SegmentHeader[] = [];
-  for await (const header of headersOf(options.store, range)) headers.push(header);
-  return planApply({ ...options, coverage, headers, lanes: options.lanes ?? DEFAULT_LANES, target: redactUri(options.target) });
+export async function planOf(options: Omit<ApplyOptions, "onProgress" | "beforeEnd">): Promise<Plan> {
+  return (await prepare(options)).plan;
 }
 
-/** Applies the events of `(after, to]` to the target. */
+interface Prepared {
+  plan: Plan;
+  range: SegmentRange;
+  routing: Routing;
+}
+
+async function prepare(options: Omit<ApplyOptions, "onProgress" | "beforeEnd">): Promise<Prepared> {
+  const { store, after, to } = options;
+  const coverage = await readCoverage(store);
+  const range = rangeFor(coverage, after, to);
+  const headers: SegmentHeader[] = [];
+  for await (const header of headersOf(store, range)) headers.push(header);
+  const routed: RoutingOptions = { ...options, alsoWanted: await alsoWanted(options) };
+  const plan = planApply({
+    ...routed,
+    log: options.log,
+    coverage,
+    headers,
+    after,
+    to,
+    lanes: options.lanes ?? DEFAULT_LANES,
+    target: redactUri(options.target),
+  });
+  return { plan, range, routing: new Routing(routed) };
+}
+
+/** Only a filter can leave out what a rename brings in. */
+async function alsoWanted(options: Pick<ApplyOptions, "store" | "after" | "to"> & RoutingOptions): Promise<ReadonlySet<string>> {
+  if (!new Routing(options).filters) return new Set();
+  const ddl = await readDdlEvents(options.store, options.after, options.to);
+  return wantedByRename(
+    ddl.flatMap(({ namespace, to }) => (to === undefined ? [] : [{ namespace, to }])),
+    options,
+  );
+}
+
+/**
+ * Applies the events of `(after, to]` to the target, which must hold what the source held at `after`. The whole range is verified before anything
+ * is applied. Throws `OUTSIDE_COVERAGE`, `DAMAGED`, `APPLY_FAILED`, `FENCED`, `UNREACHABLE`.
+ */
 export async function apply(options: ApplyOptions): Promise<ApplyReport> {
   const started = Date.now();
-  const coverage = await readCoverage(options.store);
-  const range = rangeFor(coverage, options.after, options.to);
-  await verifyRange(options.store, range);
-  const client = makeClient(options.target, "target");
+  const prepared = await prepare(options);
+  const lanes = options.lanes ?? DEFAULT_LANES;
+  // Building an index may take hours; whether the server is there is the business of the driver's monitor.
+  const client = makeClient(options.target, "target", { socketTimeoutMS: 0, maxPoolSize: lanes + 4 });
   try {
-    const run = new ApplyRun(client, options, range);
-    const firstNotApplied = await run.run();
-    return run.tally.report(firstNotApplied, Date.now() - started, []);
+    await client.db("admin").command({ ping: 1 });
+    let segments = 0;
+    const tell = () => options.onProgress?.({ phase: "verifying", segments: ++segments, segmentsInAll: prepared.plan.segments.count });
+    await verifyRange(options.store, prepared.range, tell);
+    const term = new TargetTerm();
+    await using progress = await Progress.open(client, requestOf(options), options.resume ?? false, term);
+    return await new Applying(options, prepared, client, progress, term).run(started);
   } finally {
     await client.close();
   }
 }
 
-const IN_THE_BASE = "in the base snapshot already";
+/** The same apply has the same text. */
+const requestOf = ({ log, after, to, ns = [], excludeNs = [], renames = [], base }: ApplyOptions): string =>
+  JSON.stringify([
+    log,
+    formatClusterTime(after),
+    formatClusterTime(to),
+    ns,
+    excludeNs,
+    renames,
+    base ? formatClusterTime(base.until) : null,
+  ]);
 
-class ApplyRun {
-  readonly tally = new ApplyTally();
-  private readonly routing: Routing;
-  private readonly catalog: Catalog;
-  private readonly lanes: Lanes;
-  private readonly readers: Record<"change-event" | "oplog-entry", EventReader>;
+/** One apply under way: passes over the log, each from the last mark, until one comes to the end. */
+class Applying {
+  private readonly interruptions: string[] = [];
 
   constructor(
-    private readonly client: MongoClient,
     private readonly options: ApplyOptions,
-    private readonly range: LogRange,
-  ) {
-    this.routing = new Routing(options);
-    this.catalog = new Catalog(client);
-    this.lanes = new Lanes(client, options.lanes ?? DEFAULT_LANES);
-    this.readers = { "change-event": new ChangeEventReader(), "oplog-entry": new OplogEntryReader(entryFinder(options.store, range)) };
-  }
+    private readonly prepared: Prepared,
+    private readonly client: MongoClient,
+    private readonly progress: Progress,
+    private readonly term: TargetTerm,
+  ) {}
 
-  /** Returns the position of the first event that was not applied. */
-  async run(): Promise<PrintedPosition | null> {
+  async run(started: number): Promise<ApplyReport> {
     try {
-      const beyond = await this.readEvents();
-      await this.lanes.drain();
-      return beyond;
-    } finally {
-      await this.lanes.settle();
+      const report = await this.persist(started);
+      report.notes.push(...this.interruptions, ...(await putBackTtl(this.client, this.progress.ttl)));
+      await this.options.beforeEnd?.();
+      await this.progress.end();
+      return report;
+    } catch (error) {
+      // The marks stay, for whoever resumes; the target's own settings don't wait for that.
+      await this.letGo();
+      throw error;
     }
   }
 
-  private async readEvents(): Promise<PrintedPosition | null> {
-    const { after, to } = this.range;
-    for await (const { header, payload } of readRange(this.options.store, this.range)) {
-      const reader = this.readers[header.format as keyof typeof this.readers];
-      for (const event of documentsIn(payload)) {
-        reader.read(event);
-        const { seconds, ordinal } = reader;
-        if (seconds < secondsOf(after) || (seconds === secondsOf(after) && ordinal <= ordinalOf(after))) continue;
-        if (seconds > secondsOf(to) || (seconds === secondsOf(to) && ordinal > ordinalOf(to)))
-          return printPosition(positionOfEvent(event, header.format));
-        await this.applyEvent(event, header.format, reader, { segment: header.number, clusterTime: clusterTime(seconds, ordinal) });
+  private async letGo(): Promise<void> {
+    try {
+      if ((await putBackTtl(this.client, this.progress.ttl)).length === 0) await this.progress.forgetTtl();
+    } catch {
+      // A target that is away: the settings stay remembered on it, and the error that brought us here is the one to report.
+    }
+  }
+
+  /** Tries again while the target is away, as long as there is patience. */
+  private async persist(started: number): Promise<ApplyReport> {
+    const { signal, patienceMs = DEFAULT_PATIENCE_MS, onProgress } = this.options;
+    let again = this.progress.resumed;
+    let lastMark = this.progress.mark;
+    for (let attempt = 1, awaySince = 0; ; attempt++) {
+      try {
+        return await this.pass(again, started);
+      } catch (error) {
+        if (!isPassing(error) || signal?.aborted) throw error;
+        if (awaySince === 0 || this.progress.mark !== lastMark) [awaySince, attempt] = [Date.now(), 1];
+        lastMark = this.progress.mark;
+        const reason = describeError(error).message;
+        if (Date.now() - awaySince > patienceMs)
+          throw new OplogError("UNREACHABLE", `The target was away for ${Math.round((Date.now() - awaySince) / 1000)} s: ${reason}`, {
+            cause: error,
+            hint: "What was applied is marked on the target: run it again with --resume.",
+          });
+        onProgress?.({ phase: "waiting", reason });
+        this.interruptions.push(`The target was interrupted (${reason}); apply went on from its last mark.`);
+        await sleep(backoffMs(RETRY, attempt, Math.random()), undefined, { signal });
+        again = true;
       }
     }
-    return null;
   }
 
-  private async applyEvent(event: Buffer, format: EventFormat, reader: EventReader, place: EventPlace): Promise<void> {
-    this.tally.event(event, format);
-    const { operations, skipped } = await reader.decode();
-    if (skipped !== undefined) this.tally.skip(skipped);
-    let taken = false;
-    for (const operation of operations) {
-      const mode = this.modeOf(operation, event, format, place.clusterTime);
-      const applied = mode !== "skip" && (await this.applyOperation(operation, place, mode));
-      this.tally.operation(place.clusterTime, applied);
-      taken ||= applied;
-    }
-    if (taken) this.tally.events++;
-  }
-
-  private modeOf(operation: Operation, event: Buffer, format: EventFormat, time: ClusterTime): ApplyMode | "skip" {
-    const { base } = this.options;
-    if (!base || time > base.until) return "forward";
-    // An entry of the oplog may hold operations on several collections, each with its UUID.
-    const mode = base.decide(operation.uuid ?? collectionUuid({ bytes: event, format }), operation, time);
-    if (mode === "skip") this.tally.skip(IN_THE_BASE);
-    return mode;
-  }
-
-  private async applyOperation(operation: Operation, place: EventPlace, mode: ApplyMode): Promise<boolean> {
-    const route = this.routing.route(operation.namespace);
-    if (route.skip !== undefined) {
-      this.tally.skip(route.skip);
-      return false;
-    }
-    if (isWrite(operation)) {
-      const facts = this.catalog.known(route.namespace) ?? (await this.catalog.look(route.namespace));
-      await this.lanes.add(operation, route.namespace, facts.ordered, place, mode);
-      return true;
-    }
-    await this.lanes.drain();
-    try {
-      await runDdl(this.client, { ...operation, namespace: route.namespace }, false);
-    } catch (error) {
-      throw applyFailed({ namespace: route.namespace, command: operation.kind }, place, (error as Error).message, error);
-    }
-    this.catalog.forget(route.namespace);
-    if (operation.kind === "rename") this.catalog.forget(operation.to);
-    return true;
+  private async pass(again: boolean, started: number): Promise<ApplyReport> {
+    const { client, progress, term, options, prepared } = this;
+    const { store, base, signal, onProgress, lanes = DEFAULT_LANES } = options;
+    const eventsInAll = prepared.plan.segments.events;
+    term.reset();
+    const note = await switchOffTtl(client, progress);
+    const onEvents = (events: number) => onProgress?.({ phase: "applying", events, eventsInAll });
+    const run = new ApplyRun({
+      client,
+      store,
+      range: prepared.range,
+      routing: prepared.routing,
+      lanes,
+      base,
+      progress,
+      again,
+      term,
+      signal,
+      onEvents,
+    });
+    if (note) run.tally.note(note);
+    const beyond = await run.run();
+    await progress.confirm();
+    return run.tally.report(beyond, Date.now() - started);
   }
 }

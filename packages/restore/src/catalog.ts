@@ -3,12 +3,14 @@ import { splitNamespace } from "./operation.js";
 
 /** What decides how the documents of a collection on the target may be written. */
 export interface CollectionFacts {
-  /** Whether documents are independent of each other. When not, their changes keep the order of the log. */
+  /** All its changes keep the order of the log. */
   ordered: boolean;
+  /** It has a unique index besides the one on `_id`, and may be written in a transaction. */
+  unique: boolean;
   capped: boolean;
 }
 
-const PLAIN: CollectionFacts = { ordered: false, capped: false };
+const PLAIN: CollectionFacts = { ordered: false, unique: false, capped: false };
 
 /** Answered by `listIndexes` for a collection that does not exist, or a view. */
 const NO_INDEXES = new Set([26, 166]);
@@ -16,6 +18,7 @@ const NO_INDEXES = new Set([26, 166]);
 /** What the target's collections are like: asked when one is first written, and again after DDL that may have changed it. */
 export class Catalog {
   private readonly facts = new Map<string, CollectionFacts>();
+  private transactions: boolean | undefined;
 
   constructor(private readonly client: MongoClient) {}
 
@@ -26,7 +29,8 @@ export class Catalog {
   async look(namespace: string): Promise<CollectionFacts> {
     const { db: name, collection } = splitNamespace(namespace);
     const db = this.client.db(name);
-    const facts = await factsOf(db, collection);
+    this.transactions ??= await hasTransactions(this.client);
+    const facts = await factsOf(db, collection, this.transactions);
     if (this.facts.size > MAX_KNOWN) this.facts.clear();
     this.facts.set(namespace, facts);
     return facts;
@@ -42,13 +46,21 @@ export class Catalog {
 /** A deployment that makes names for ever must not fill the memory. */
 const MAX_KNOWN = 100_000;
 
-async function factsOf(db: Db, collection: string): Promise<CollectionFacts> {
+async function factsOf(db: Db, collection: string, transactions: boolean): Promise<CollectionFacts> {
   const [info] = await db.listCollections({ name: collection }).toArray();
   if (!info) return PLAIN;
   const { capped = false, collation } = (info as { options?: { capped?: boolean; collation?: Document } }).options ?? {};
+  const unique = await hasUniqueIndex(db, collection);
+  // Transactions can't write to these.
+  const alone = capped || !transactions || db.databaseName === "admin";
   // Capped: the order is part of the data. With a collation two different `_id` may be equal.
-  if (capped || collation) return { ordered: true, capped };
-  return { ordered: await hasUniqueIndex(db, collection), capped };
+  return { capped, unique: unique && !alone, ordered: capped || collation !== undefined || (unique && alone) };
+}
+
+/** A standalone server has none. */
+async function hasTransactions(client: MongoClient): Promise<boolean> {
+  const { setName, msg } = await client.db("admin").command({ hello: 1 });
+  return setName !== undefined || msg === "isdbgrid";
 }
 
 /** Two documents share the key of a unique index: the one must give it up before the other takes it. */

@@ -22,7 +22,9 @@ export async function runDdl(client: MongoClient, ddl: Ddl, again: boolean): Pro
   const run = (command: Document) => db.command({ ...command, ...DDL_WRITE_CONCERN });
   switch (ddl.kind) {
     case "create":
-      return tolerate(again ? [NAMESPACE_EXISTS] : [], () => create(client, dbName, collection, ddl.options));
+      return tolerate(again || isServersOwn(dbName, collection) ? [NAMESPACE_EXISTS] : [], () =>
+        create(client, dbName, collection, ddl.options),
+      );
     case "createIndexes":
       await run({ createIndexes: collection, ...rawField("indexes", BSON_TYPE.array, ddl.indexes) });
       return;
@@ -47,14 +49,19 @@ export async function runDdl(client: MongoClient, ddl: Ddl, again: boolean): Pro
   }
 }
 
+/** Made by the server when it first needs them, so perhaps there already. */
+const isServersOwn = (db: string, collection: string): boolean =>
+  collection === "system.views" || (db === "admin" && collection.startsWith("system."));
+
 async function create(client: MongoClient, db: string, collection: string, options: Buffer): Promise<void> {
   const viewOn = rawElement(options, "viewOn");
   if (viewOn && isBuckets(rawString(options, viewOn.valueStart))) {
     // `create` refuses the internal stage of a time series' view; this is how the server itself keeps it.
-    return writeView(client, `${db}.${collection}`, options);
+    return defineView(client, `${db}.${collection}`, options);
   }
-  // `create` refuses these two, which only the server itself may set.
-  if (isBuckets(collection) || rawElement(options, "temp"))
+  // `create` refuses the first two, which only the server itself may set, and would add an index on `_id` that the third does not have.
+  const withoutIndex = !viewOn && !rawElement(options, "idIndex") && !rawElement(options, "clusteredIndex");
+  if (isBuckets(collection) || rawElement(options, "temp") || withoutIndex)
     return applyOps(client, [
       document([
         stringElement("op", "c"),
@@ -68,19 +75,23 @@ async function create(client: MongoClient, db: string, collection: string, optio
 async function collMod(client: MongoClient, namespace: string, options: Buffer): Promise<void> {
   const { db, collection } = splitNamespace(namespace);
   const viewOn = rawElement(options, "viewOn");
-  if (viewOn && isBuckets(rawString(options, viewOn.valueStart))) return writeView(client, namespace, options);
+  if (viewOn && isBuckets(rawString(options, viewOn.valueStart))) return defineView(client, namespace, options);
   await client.db(db).command({ collMod: collection, ...rawFields(options), ...DDL_WRITE_CONCERN });
 }
 
-/** Puts a view's definition where the server keeps it. */
-async function writeView(client: MongoClient, namespace: string, definition: Buffer): Promise<void> {
-  const { db } = splitNamespace(namespace);
-  const views = `${db}.system.views`;
+/** Views can be written to only where there is the collection for them. */
+export async function ensureViews(client: MongoClient, db: string): Promise<void> {
   await tolerate([NAMESPACE_EXISTS], () =>
     applyOps(client, [document([stringElement("op", "c"), stringElement("ns", `${db}.$cmd`), documentElement("o", CREATE_VIEWS)])]),
   );
+}
+
+/** Puts a view's definition where the server keeps it. */
+async function defineView(client: MongoClient, namespace: string, definition: Buffer): Promise<void> {
+  const { db } = splitNamespace(namespace);
+  await ensureViews(client, db);
   const o = document([stringElement("_id", namespace), ...elementsOf(definition)]);
-  await applyOps(client, [document([stringElement("op", "i"), stringElement("ns", views), documentElement("o", o)])]);
+  await applyOps(client, [document([stringElement("op", "i"), stringElement("ns", `${db}.system.views`), documentElement("o", o)])]);
 }
 
 /** As the server makes it with a database's first view. Without `idIndex`, applyOps makes a collection that has none. */

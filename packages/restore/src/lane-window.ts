@@ -1,11 +1,10 @@
 import type { ClusterTime } from "@oplog-collector/collector-core";
 import type { Write } from "./operation.js";
-import type { ApplyMode } from "./statement.js";
-import { encodeStatement, type Statement, type WriteCommand } from "./statement.js";
+import type { LogPlace } from "./progress.js";
+import { type ApplyMode, encodeWrite, type Statement, type WriteCommand } from "./statement.js";
 
-/** Where in the log a statement comes from, to name it when the target refuses it. */
-export interface EventPlace {
-  segment: number;
+/** Where in the log a statement comes from. */
+export interface EventPlace extends LogPlace {
   clusterTime: ClusterTime;
 }
 
@@ -14,51 +13,59 @@ export interface PlacedStatement extends Statement {
   write: Write;
 }
 
-/** Statements of one command on one namespace, in the order of the log for each document. */
+/** Statements of one command on one namespace, to be sent in this order. */
 export interface Group {
   namespace: string;
   command: WriteCommand;
   statements: PlacedStatement[];
 }
 
-const ORDER: Record<WriteCommand, number> = { insert: 0, update: 1, delete: 2 };
+/** The writes on one namespace that wait to be sent together. */
+export interface NamespaceWrites {
+  /** Regrouped into as few commands as can be; each document sees its changes in the order of the log. */
+  groups: Group[];
+  /** The same in the order of the log, where documents are not independent of each other. */
+  sequence: PlacedStatement[] | null;
+}
+
 const COMMANDS: readonly WriteCommand[] = ["insert", "update", "delete"];
+const ORDER: Record<WriteCommand, number> = { insert: 0, update: 1, delete: 2 };
 
 /**
- * Writes that wait to be sent together. They are regrouped into as few commands as can be, inserts before updates before deletes, and again:
- * each write goes into the first group of its command that is not before the last group of the same document. So each document sees its
- * changes in the order of the log; those of different documents, which don't depend on one another, change places.
+ * Writes that wait to be sent together. They are regrouped: inserts, updates, deletes, and again; each write goes into the first group of its
+ * command that is not before the last group of the same document. So only changes of different documents, which don't depend on one another,
+ * change places.
  */
 export class LaneWindow {
   events = 0;
   bytes = 0;
   private readonly namespaces = new Map<string, NamespaceWindow>();
 
-  /** `document`: equal for writes that must keep their order. */
-  add(write: Write, namespace: string, document: string, place: EventPlace, mode: ApplyMode): void {
-    const statement = encodeStatement(write, mode);
+  /** `document`: equal for writes that must keep their order. `sequence`: the order of the log is wanted as well. */
+  add(write: Write, namespace: string, document: string, place: EventPlace, mode: ApplyMode, sequence: boolean): void {
     let window = this.namespaces.get(namespace);
     if (!window) {
-      window = { groups: [], last: new Map() };
+      window = { groups: [], last: new Map(), sequence: sequence ? [] : null };
       this.namespaces.set(namespace, window);
     }
-    const previous = window.last.get(document) ?? 0;
-    const wanted = ORDER[statement.command];
-    const place3 = previous % 3;
-    const group = previous - place3 + (wanted >= place3 ? wanted : wanted + 3);
-    if (group !== previous || previous === 0) window.last.set(document, group);
-    (window.groups[group] ??= []).push({ ...statement, place, write });
+    const statement: PlacedStatement = { ...encodeWrite(write, mode), place, write };
+    const previous = window.last.get(document);
+    const index = nextGroup(previous, ORDER[statement.command]);
+    if (index !== previous) window.last.set(document, index);
+    const group = window.groups[index];
+    if (group) group.push(statement);
+    else window.groups[index] = [statement];
+    window.sequence?.push(statement);
     this.events++;
     this.bytes += statement.bytes.length;
   }
 
-  /** The groups in the order in which they may be sent. */
-  *groups(): Generator<Group> {
-    for (const [namespace, { groups }] of this.namespaces)
-      for (let index = 0; index < groups.length; index++) {
-        const statements = groups[index];
-        if (statements) yield { namespace, command: COMMANDS[index % 3]!, statements };
-      }
+  *writes(): Generator<NamespaceWrites> {
+    for (const [namespace, { groups, sequence }] of this.namespaces)
+      yield {
+        groups: groups.flatMap((statements, index) => (statements ? [{ namespace, command: COMMANDS[index % 3]!, statements }] : [])),
+        sequence,
+      };
   }
 }
 
@@ -67,4 +74,12 @@ interface NamespaceWindow {
   groups: (PlacedStatement[] | undefined)[];
   /** The last group that holds a write of a document. */
   last: Map<string, number>;
+  sequence: PlacedStatement[] | null;
+}
+
+/** The first group for a command of this order at or after the previous one of the same document. */
+function nextGroup(previous: number | undefined, order: number): number {
+  if (previous === undefined) return order;
+  const within = previous % 3;
+  return previous - within + (order >= within ? order : order + 3);
 }

@@ -1,32 +1,39 @@
 import type { MongoClient } from "mongodb";
+import type { CollectionFacts } from "./catalog.js";
 import { documentKeyOf } from "./document-key.js";
-import { type EventPlace, LaneWindow } from "./lane.js";
+import { type EventPlace, LaneWindow } from "./lane-window.js";
 import type { Write } from "./operation.js";
 import type { ApplyMode } from "./statement.js";
-import { sendGroup } from "./write-sender.js";
+import { UniqueWrites } from "./unique-writes.js";
+import { type SendOptions, sendGroup } from "./write-sender.js";
 
 /** Events that are regrouped together: the more, the larger the commands; the memory they take is bounded by their bytes as well. */
 const WINDOW_EVENTS = 5_000;
 const WINDOW_BYTES = 16 * 1024 * 1024;
 
-/** Runs writes in parallel: those of one document always in one lane, in order. Each lane has a connection, a window that is sent and one that fills. */
+/**
+ * Runs writes in parallel. Those of one document, and those of one collection whose documents are not independent, always run in one lane, in
+ * order. Each lane has a window that is being sent and one that fills.
+ */
 export class Lanes {
+  readonly unique: UniqueWrites;
   private readonly lanes: Lane[];
 
   constructor(
     private readonly client: MongoClient,
     count: number,
+    private readonly options: SendOptions,
   ) {
+    this.unique = new UniqueWrites(client);
     this.lanes = Array.from({ length: count }, () => ({ window: new LaneWindow(), sending: null }));
   }
 
-  /** Returns a promise when the lane is behind: adding goes on once it is resolved. `ordered`: the documents of the namespace are not independent. */
-  add(write: Write, namespace: string, ordered: boolean, place: EventPlace, mode: ApplyMode): Promise<void> | undefined {
-    const document = ordered ? "" : documentKeyOf(write.key);
-    const lane = this.lanes[hash(namespace, document) % this.lanes.length]!;
-    lane.window.add(write, namespace, document, place, mode);
-    if (lane.window.events < WINDOW_EVENTS && lane.window.bytes < WINDOW_BYTES) return undefined;
-    return this.send(lane);
+  /** Returns a promise when the lane is behind: adding goes on once it is resolved. */
+  add(write: Write, namespace: string, facts: CollectionFacts, place: EventPlace, mode: ApplyMode): Promise<void> | undefined {
+    const document = facts.ordered ? "" : documentKeyOf(write.key);
+    const lane = this.lanes[hash(namespace, facts.unique ? "" : document) % this.lanes.length]!;
+    lane.window.add(write, namespace, document, place, mode, facts.unique);
+    return lane.window.events < WINDOW_EVENTS && lane.window.bytes < WINDOW_BYTES ? undefined : this.send(lane);
   }
 
   /** Resolves when everything that was added is on the target. */
@@ -42,15 +49,18 @@ export class Lanes {
 
   private async send(lane: Lane): Promise<void> {
     const { window } = lane;
-    if (window.events === 0) return lane.sending ?? undefined;
-    lane.window = new LaneWindow();
     await lane.sending;
+    if (window.events === 0 || window !== lane.window) return;
+    lane.window = new LaneWindow();
     lane.sending = this.sendWindow(window);
     lane.sending.catch(() => {}); // thrown where it is awaited: at the lane's next window, or when all are drained
   }
 
   private async sendWindow(window: LaneWindow): Promise<void> {
-    for (const group of window.groups()) await sendGroup(this.client, group);
+    for (const { groups, sequence } of window.writes()) {
+      if (sequence) await this.unique.send({ groups, sequence }, this.options);
+      else for (const group of groups) await sendGroup(this.client, group, this.options);
+    }
   }
 }
 

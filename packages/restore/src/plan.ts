@@ -1,6 +1,6 @@
 import { type ClusterTime, type Coverage, formatClusterTime, type SegmentHeader, timelineFor } from "@oplog-collector/collector-core";
-import { type LogRange, mayHold } from "./log-range.js";
 import { Routing, type RoutingOptions } from "./routing.js";
+import { mayHold, type SegmentRange } from "./segment-range.js";
 
 /** What is to be applied, and what is not, decided before anything is done. Plain data: it prints as JSON. */
 export interface Plan {
@@ -33,7 +33,7 @@ export interface PlanRequest extends RoutingOptions {
 }
 
 /** The part of the log that `(after, to]` needs; throws `OUTSIDE_COVERAGE` naming the hole. */
-export function rangeFor(coverage: Coverage, after: ClusterTime, to: ClusterTime): LogRange {
+export function rangeFor(coverage: Coverage, after: ClusterTime, to: ClusterTime): SegmentRange {
   const { firstSegment, lastSegment } = timelineFor(coverage, after, to, formatClusterTime);
   return { firstSegment, lastSegment, after, to };
 }

@@ -7,6 +7,8 @@ export interface RoutingOptions {
   /** Patterns; none means all. */
   ns?: readonly string[];
   excludeNs?: readonly string[];
+  /** Users and roles too. @default false: another deployment has its own, and one's login must not change while one restores */
+  users?: boolean;
   /** `shop=shop_restored` for a database, `shop.orders=shop.orders_old` for a collection (which goes first). */
   renames?: readonly string[];
   /** Namespaces that a rename within the range turns into wanted ones: the work collections of `$out`, for example. */
@@ -14,16 +16,24 @@ export interface RoutingOptions {
 }
 
 /** Where one namespace of the source goes. */
-export type Route = { skip: string } | { skip?: undefined; namespace: string; db: string; collection: string };
+export type Route = { skip: string } | Destination;
+
+interface Destination {
+  skip?: undefined;
+  namespace: string;
+  db: string;
+  collection: string;
+}
 
 /** Where this package keeps its progress on a target. A log of a source that was itself restored into holds writes to it. */
 export const PROGRESS_DATABASE = "oplog_collector_restore";
 
 /** What belongs to a deployment and not to its users; copied onto another one it would do harm. */
-function ownBookkeeping(db: string, collection: string): string | undefined {
+function ownBookkeeping(db: string, collection: string, users: boolean): string | undefined {
   if (db === "config" || db === "local") return `${db}.*: the source's own bookkeeping`;
   if (db === PROGRESS_DATABASE) return `${PROGRESS_DATABASE}.*: the progress of a restore`;
   if (db === "admin" && collection === "system.keys") return "admin.system.keys: the source's own signing keys";
+  if (db === "admin" && collection.startsWith("system.") && !users) return "users and roles are applied with --users only";
   if (collection === "system.profile") return "system.profile: belongs to one server";
   return undefined;
 }
@@ -33,14 +43,22 @@ const BUCKETS = "system.buckets.";
 
 export const isBuckets = (collection: string): boolean => collection.startsWith(BUCKETS);
 
+/** The name by which users know it. */
+function plainName(namespace: string): string {
+  const { db, collection } = splitNamespace(namespace);
+  return isBuckets(collection) ? `${db}.${collection.slice(BUCKETS.length)}` : namespace;
+}
+
 export class Routing {
   private readonly routes = new Map<string, Route>();
   private readonly wanted: ((namespace: string) => boolean)[];
   private readonly unwanted: ((namespace: string) => boolean)[];
   private readonly renames: ReadonlyMap<string, string>;
   private readonly alsoWanted: ReadonlySet<string>;
+  private readonly users: boolean;
 
-  constructor({ ns = [], excludeNs = [], renames = [], alsoWanted = new Set() }: RoutingOptions) {
+  constructor({ ns = [], excludeNs = [], users = false, renames = [], alsoWanted = new Set() }: RoutingOptions) {
+    this.users = users;
     this.wanted = ns.map(namespaceMatcher);
     this.unwanted = excludeNs.map(namespaceMatcher);
     this.renames = parseRenames(renames);
@@ -62,11 +80,18 @@ export class Routing {
     return route;
   }
 
+  /** What it is called on the target, whether or not it is applied. */
+  nameOnTarget(namespace: string): string {
+    const { db, collection } = splitNamespace(namespace);
+    const { namespace: name } = this.renamed(db, collection, plainName(namespace));
+    return name;
+  }
+
   private find(namespace: string): Route {
     const { db, collection } = splitNamespace(namespace);
-    const own = ownBookkeeping(db, collection);
+    const own = ownBookkeeping(db, collection, this.users);
     if (own) return { skip: own };
-    const plain = isBuckets(collection) ? `${db}.${collection.slice(BUCKETS.length)}` : namespace;
+    const plain = plainName(namespace);
     const matches = (match: (namespace: string) => boolean) => match(plain) || match(namespace);
     if (!this.alsoWanted.has(namespace)) {
       if (this.wanted.length > 0 && !this.wanted.some(matches)) return { skip: "left out by --ns" };
@@ -83,7 +108,7 @@ export class Routing {
     return this.renamed(db, "", db);
   }
 
-  private renamed(db: string, collection: string, plain: string): Route {
+  private renamed(db: string, collection: string, plain: string): Destination {
     const exact = collection === "" ? undefined : this.renames.get(plain);
     if (exact !== undefined) {
       const to = splitNamespace(exact);
@@ -111,4 +136,18 @@ function parseRenames(renames: readonly string[]): Map<string, string> {
     parsed.set(from, to);
   }
   return parsed;
+}
+
+/**
+ * The namespaces that a filter leaves out and that a rename turns into wanted ones: `$out`, for example, fills a work collection and gives it the
+ * wanted name at the end. `renames` in the order of the log.
+ */
+export function wantedByRename(renames: readonly { namespace: string; to: string }[], options: RoutingOptions): Set<string> {
+  const routing = new Routing(options);
+  const wanted = new Set<string>();
+  for (const { namespace, to } of renames.toReversed()) {
+    const isWanted = wanted.has(to) || routing.route(to).skip === undefined;
+    if (isWanted && routing.route(namespace).skip !== undefined) wanted.add(namespace);
+  }
+  return wanted;
 }

@@ -12,7 +12,7 @@ import {
 } from "@oplog-collector/collector-core";
 
 /** Segments of one timeline, of which the events of `(after, to]` are wanted. */
-export interface LogRange {
+export interface SegmentRange {
   firstSegment: number;
   lastSegment: number;
   after: ClusterTime;
@@ -26,11 +26,11 @@ export interface ReadSegment {
 }
 
 /** Inside one cluster time a segment may end and the next begin, so only what begins later is out. */
-export const mayHold = ({ events, from, to }: Pick<SegmentHeader, "events" | "from" | "to">, range: LogRange): boolean =>
+export const mayHold = ({ events, from, to }: Pick<SegmentHeader, "events" | "from" | "to">, range: SegmentRange): boolean =>
   events > 0 && to.clusterTime > range.after && from.clusterTime <= range.to;
 
 /** The headers of the segments that may hold events of the range. */
-export async function* headersOf(store: Store, range: LogRange): AsyncGenerator<SegmentHeader> {
+export async function* headersOf(store: Store, range: SegmentRange): AsyncGenerator<SegmentHeader> {
   for await (const stored of store.headers({ after: range.firstSegment - 1 })) {
     if (stored.number > range.lastSegment) return;
     const header = decodeHeader(stored.header);
@@ -39,7 +39,7 @@ export async function* headersOf(store: Store, range: LogRange): AsyncGenerator<
 }
 
 /** The segments of the range, from number `from` on. The next one is read while one is worked on. */
-export async function* readRange(store: Store, range: LogRange, from = range.firstSegment): AsyncGenerator<ReadSegment> {
+export async function* readSegments(store: Store, range: SegmentRange, from = range.firstSegment): AsyncGenerator<ReadSegment> {
   let ahead: Promise<ReadSegment> | undefined;
   for await (const header of headersOf(store, { ...range, firstSegment: Math.max(from, range.firstSegment) })) {
     const next = readOne(store, header);
@@ -60,7 +60,7 @@ async function readOne(store: Store, header: SegmentHeader): Promise<ReadSegment
  * Proves that the segments of the range are what was stored and form a chain, before any event of them is applied. Reads each one whole:
  * `apply` reads them again, because what lies between is bounded memory.
  */
-export async function verifyRange(store: Store, range: LogRange, onProgress: (segment: number) => void = () => {}): Promise<void> {
+export async function verifyRange(store: Store, range: SegmentRange, onProgress: (segment: number) => void = () => {}): Promise<void> {
   let before: { number: number; hash: Buffer } | undefined;
   for await (const stored of store.headers({ after: range.firstSegment - 1 })) {
     if (stored.number > range.lastSegment) return;
@@ -90,7 +90,7 @@ const missing = (number: number): OplogError =>
   new OplogError("DAMAGED", `Segment ${number} is missing`, { hint: "Was the log pruned meanwhile? range lists what is covered." });
 
 /** Finds an entry by its cluster time, for transactions whose first entries lie before the range. */
-export function entryFinder(store: Store, range: LogRange): (at: ClusterTime) => Promise<Buffer | undefined> {
+export function entryFinder(store: Store, range: SegmentRange): (at: ClusterTime) => Promise<Buffer | undefined> {
   let last: { number: number; payload: Buffer } | undefined;
   return async (at) => {
     for await (const header of headersOf(store, { ...range, after: at - 1n, to: at })) {

@@ -1,5 +1,6 @@
 import { BSON_TYPE, rawElement, rawElements, valueLength } from "@oplog-collector/collector-core";
-import { arrayOf, booleanElement, document, documentElement, element, stringElement } from "./bson-writer.js";
+import { arrayOf, booleanElement, document, documentElement, element } from "./bson-writer.js";
+import { resolveDelta } from "./delta.js";
 import { diffModifiers, modifierUpdate } from "./diff.js";
 import type { Write } from "./operation.js";
 
@@ -14,6 +15,8 @@ export interface Statement {
   mustMatch: boolean;
   /** The same change in the server's slower way, where the quick one may be refused. */
   exact?: () => Buffer;
+  /** A documented update whose paths mean something only beside the document: `bytes` is empty, and this is made into a statement when its turn comes. */
+  delta?: Buffer;
 }
 
 /**
@@ -23,7 +26,7 @@ export interface Statement {
  */
 export type ApplyMode = "forward" | "converge";
 
-export function encodeStatement(write: Write, mode: ApplyMode): Statement {
+export function encodeWrite(write: Write, mode: ApplyMode): Statement {
   switch (write.kind) {
     case "insert":
       if (mode === "forward" && !hasZeroTimestamp(write.bytes)) return { command: "insert", bytes: write.bytes, mustMatch: false };
@@ -47,13 +50,20 @@ export function encodeStatement(write: Write, mode: ApplyMode): Statement {
         exact,
       };
     }
-    case "delta":
-      throw new TypeError("A documented update has no single statement");
+    case "delta": {
+      const update = resolveDelta(write.bytes);
+      if (!update) return { command: "update", bytes: NOTHING, mustMatch: mode === "forward", delta: write.bytes };
+      return encodeWrite({ ...write, kind: "diff", bytes: update }, mode);
+    }
     case "delete":
       return { command: "delete", bytes: document([documentElement("q", filterOf(write)), LIMIT_ONE]), mustMatch: false };
   }
 }
 
+/** The statement of a documented update, once its paths are known. */
+export const encodeResolved = (write: Write, update: Buffer): Buffer => updateStatement(filterOf(write), diffUpdate(update), false);
+
+const NOTHING = Buffer.alloc(0);
 const LIMIT_ONE = element(BSON_TYPE.int, "limit", Buffer.of(1, 0, 0, 0));
 const UPSERT = booleanElement("upsert", true);
 
@@ -129,6 +139,3 @@ function hasDollarName(bytes: Buffer): boolean {
   }
   return false;
 }
-
-/** A fresh filter by name, for the writes that this package makes itself. */
-export const byName = (name: string): Buffer => document([stringElement("_id", name)]);
