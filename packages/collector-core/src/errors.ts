@@ -26,6 +26,8 @@ export type OplogErrorCode =
   | "TARGET_NOT_EMPTY"
   /** There is no cluster, job or segment of that name. */
   | "NOT_FOUND"
+  /** Whoever asks may not do this. */
+  | "FORBIDDEN"
   /** It is so already, or another one has that name. */
   | "CONFLICT"
   /** The server refused a restored operation. */

@@ -1,0 +1,42 @@
+/** `npm start`: the only place that reads arguments and environment, prints, and exits. */
+
+import { join } from "node:path";
+import { describeError } from "@oplog-collector/collector-core";
+import { openLog } from "@oplog-collector/manager";
+import { printableConfig, readConfig } from "./config.js";
+import { startServer } from "./server.js";
+
+/** A stop in order takes less; whatever hangs is left, as after a crash, which loses nothing that is durable. */
+const STOP_PATIENCE_MS = 9_500;
+
+async function main(): Promise<number> {
+  const { config, printConfig } = await readConfig(process.argv.slice(2), process.env);
+  if (printConfig) {
+    console.log(JSON.stringify(printableConfig(config), null, 2));
+    return 0;
+  }
+  const log = openLog(join(config.logDir, "app.log"), config.appLogLevel);
+  try {
+    const server = await startServer(config, log.logger);
+    console.error(`Oplog Collector listens on ${server.url}; its log is ${join(config.logDir, "app.log")}. Ctrl-C stops it.`);
+    await new Promise((resolve) => {
+      for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, resolve);
+    });
+    console.error("Stopping: collectors seal and store what they have.");
+    const patience = new Promise<"late">((resolve) => setTimeout(() => resolve("late"), STOP_PATIENCE_MS).unref());
+    if ((await Promise.race([server.stop(), patience])) === "late")
+      console.error("Not everything ended in time; it goes on at the next start from what is stored.");
+    return 0;
+  } finally {
+    await log.close();
+  }
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error) => {
+    const { message, hint } = describeError(error);
+    console.error(hint ? `${message}. ${hint}` : message);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,102 @@
+import { join } from "node:path";
+import { serve } from "@hono/node-server";
+import { clientOptions, OplogError } from "@oplog-collector/collector-core";
+import { createApi, createHealth, createMetrics, type Identity, readTokens } from "@oplog-collector/http-adapter";
+import { createManager, SecretBox } from "@oplog-collector/manager";
+import { Hono } from "hono";
+import { MongoClient } from "mongodb";
+import type { Logger } from "pino";
+import { openAuditLog } from "./audit-log.js";
+import type { ServerConfig } from "./config.js";
+import { startEmbeddedMongodb } from "./embedded-mongodb.js";
+
+/** Whoever can reach a loopback port without tokens is on this machine, as its operator. */
+const LOCAL: Identity = { name: "local", role: "admin" };
+
+export interface RunningServer {
+  url: string;
+  /** Stops collectors in order, then everything else; within 10 s. */
+  stop(): Promise<void>;
+}
+
+/** The reference server: manager and API in one process. */
+export async function startServer(config: ServerConfig, logger: Logger): Promise<RunningServer> {
+  const opened: (() => Promise<unknown>)[] = [];
+  const close = async () => {
+    for (const one of opened.reverse())
+      await one().catch((error) => logger.warn({ error: String(error) }, "something did not close in order"));
+  };
+  try {
+    const secrets =
+      config.encryptionKey === undefined
+        ? await SecretBox.fromKeyFile(join(config.dataDir, "encryption.key"))
+        : SecretBox.fromKeys(config.encryptionKey.split(","));
+    let uri = config.metadataUri;
+    if (uri === undefined) {
+      const embedded = await startEmbeddedMongodb(config.dataDir, (line) => logger.info(line));
+      opened.push(() => embedded.stop());
+      uri = embedded.uri;
+    }
+    const client = new MongoClient(uri, clientOptions());
+    opened.push(() => client.close());
+    const db = client.db(client.options.dbName === "test" ? "oplog_collector" : client.options.dbName);
+    const { runner, logDir, node, oplogLogLevel: logLevel } = config;
+    const manager = await createManager({ db, secrets, runner, logDir, logLevel, ...(node !== undefined && { node }), logger });
+    await manager.begin();
+    opened.push(() => manager.end());
+
+    const tokens = config.authTokens.trim() === "" ? null : readTokens(config.authTokens);
+    const authorize = tokens ?? (() => LOCAL);
+    const app = new Hono();
+    app.route("/", createHealth(manager));
+    app.route(
+      "/api",
+      createApi(manager, {
+        authorize,
+        ...(config.allowedHosts && { hosts: config.allowedHosts }),
+        origins: config.allowedOrigins,
+        addresses: {
+          ...(config.databaseHosts && { hosts: config.databaseHosts }),
+          ...(config.storeFolders && { folders: config.storeFolders }),
+        },
+        audit: await openAuditLog(db, logger),
+        onError: (error) => logger.error({ ...error }, "a request failed"),
+      }),
+    );
+    // For scrapers that can't be given a token, on loopback only; elsewhere they use /api/metrics with one.
+    if (!tokens) app.route("/", createMetrics(manager));
+    app.get("/", (c) =>
+      c.text("Oplog Collector runs. The API is at /api/clusters, its description at /api/openapi.json, its health at /readyz.\n"),
+    );
+    const listening = await listen(app, config);
+    opened.push(listening.stop);
+    return { url: listening.url, stop: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function listen(app: Hono, { host, port }: ServerConfig): Promise<RunningServer> {
+  return new Promise((resolve, reject) => {
+    const server = serve({ fetch: app.fetch, hostname: host, port }, (address) => {
+      const name = address.family === "IPv6" ? `[${address.address}]` : address.address;
+      const stop = () =>
+        new Promise<void>((done) => {
+          server.close(() => done());
+          // Streams of events never end by themselves.
+          if ("closeAllConnections" in server) server.closeAllConnections();
+        });
+      resolve({ url: `http://${name}:${address.port}`, stop });
+    });
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      reject(
+        error.code === "EADDRINUSE"
+          ? new OplogError("BAD_INPUT", `Port ${port} of ${host} is taken`, {
+              hint: "Stop what listens there, or choose another with PORT or --port.",
+            })
+          : error,
+      ),
+    );
+  });
+}

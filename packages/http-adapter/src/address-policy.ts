@@ -1,0 +1,45 @@
+import { OplogError, resolveUri } from "@oplog-collector/collector-core";
+
+/** Where this server may be sent: without limits whoever may register a cluster can make it connect to any host it reaches. */
+export interface AddressPolicy {
+  /** Hosts (`db.example.com`, `*.example.com`, with or without a port) of sources, stores and restore targets. @default any */
+  hosts?: readonly string[];
+  /** Folders in which `file:` stores may lie. @default any */
+  folders?: readonly string[];
+}
+
+/** Throws `BAD_INPUT` for an address that the policy does not allow. */
+export function checkAddress(policy: AddressPolicy, reference: string, what: string): void {
+  const uri = resolveUri(reference);
+  if (uri.startsWith("file:")) {
+    const path = decodeURIComponent(new URL(uri).pathname);
+    const inside = (folder: string) => path === folder || path.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
+    if (policy.folders && !policy.folders.some(inside)) throw refused(what, "that folder");
+    return;
+  }
+  if (!policy.hosts) return;
+  const allowed = policy.hosts.map(matcher);
+  for (const host of hostsOf(uri)) if (!allowed.some((matches) => matches(host))) throw refused(what, host);
+}
+
+const refused = (what: string, where: string) =>
+  new OplogError("BAD_INPUT", `The ${what} may not be at ${where}`, {
+    hint: "The server's configuration lists the hosts and folders that may be used.",
+  });
+
+/** The hosts of a MongoDB URI, which may name several: between the credentials and the path. */
+function hostsOf(uri: string): string[] {
+  const authority = /^[a-z0-9+]+:\/\/([^/?]*)/i.exec(uri)?.[1] ?? "";
+  return authority
+    .slice(authority.lastIndexOf("@") + 1)
+    .toLowerCase()
+    .split(",");
+}
+
+function matcher(pattern: string): (host: string) => boolean {
+  const wanted = pattern.toLowerCase();
+  return (host) => {
+    const bare = /:\d+$/.test(wanted) ? host : host.replace(/:\d+$/, "");
+    return wanted.startsWith("*.") ? bare.endsWith(wanted.slice(1)) : bare === wanted;
+  };
+}

@@ -1,0 +1,84 @@
+import { z } from "@hono/zod-openapi";
+
+const time = z.string().openapi({ description: "ISO-8601 time" });
+const position = z
+  .object({ clusterTime: z.string().openapi({ description: "t,i" }), wallTime: time, token: z.string().nullable() })
+  .openapi("Position");
+
+const error = z.object({ code: z.string(), message: z.string(), hint: z.string().optional(), attempt: z.number().optional() });
+
+/** What holds of a cluster's log, read now and then. */
+const logSummary = z.looseObject({
+  firstEventAt: time.nullable(),
+  lastEventAt: time.nullable(),
+  gaps: z.number(),
+  snapshots: z.number(),
+  segments: z.number(),
+  events: z.number(),
+  bytes: z.number(),
+  storedBytes: z.number(),
+});
+
+/** A cluster as the API shows it: no secret in it. */
+export const clusterSchema = z
+  .looseObject({
+    id: z.string(),
+    name: z.string(),
+    connectionString: z.string().openapi({ description: "without user and password" }),
+    storeUri: z.string(),
+    database: z.string().nullable(),
+    desired: z.enum(["running", "stopped"]),
+    state: z.string(),
+    pid: z.number().nullable(),
+    node: z.string().nullable(),
+    firstEventAt: time.nullable(),
+    lastEventAt: time.nullable(),
+    coveredTo: z.string().nullable(),
+    lagMs: z.number().nullable(),
+    lagWarning: z.boolean(),
+    headroomMs: z.number().nullable(),
+    headroomUnknown: z.string().nullable(),
+    eventsPerSecond: z.number().nullable(),
+    bytesPerSecond: z.number().nullable(),
+    storedBytes: z.number().nullable(),
+    notes: z.array(z.string()),
+    error: error.nullable(),
+    log: logSummary.nullable(),
+  })
+  .openapi("Cluster");
+
+export const coverageSchema = z
+  .object({
+    timelines: z.array(z.object({ from: position, to: position })),
+    gaps: z.array(z.object({ from: position, to: position, cause: z.string(), detectedAt: time })),
+    snapshots: z.array(z.looseObject({ id: z.string() })),
+    events: z.number(),
+    bytes: z.number(),
+    storedBytes: z.number(),
+  })
+  .openapi("Coverage");
+
+export const eventPageSchema = z
+  .object({
+    rows: z.array(z.object({ position, format: z.string(), operation: z.string(), namespace: z.string(), event: z.string() })),
+    cursor: z.string().nullable().openapi({ description: "give it back for the next page; null: there is none" }),
+  })
+  .openapi("EventPage");
+
+export const statsSchema = z
+  .array(z.object({ at: time, namespace: z.string(), operation: z.string(), events: z.number() }))
+  .openapi("Stats");
+
+export const jobSchema = z
+  .looseObject({
+    id: z.string(),
+    kind: z.enum(["snapshot", "verify", "restore"]),
+    cluster: z.string(),
+    clusterName: z.string(),
+    state: z.enum(["running", "done", "failed", "cancelled"]),
+    progress: z.looseObject({}),
+    error: error.nullable(),
+    startedAt: time,
+    endedAt: time.nullable(),
+  })
+  .openapi("Job");

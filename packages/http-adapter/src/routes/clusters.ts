@@ -1,0 +1,147 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { registrationChangeSchema, registrationSchema } from "@oplog-collector/manager";
+import { checkAddress } from "../address-policy.js";
+import { clusterSchema } from "../cluster-schema.js";
+import { needs } from "../guard.js";
+import { maySee } from "../identity.js";
+import { checkConfirmed, clusterParam, json, jsonBody, problems, type RouteContext, routeApp, visibleCluster } from "./route.js";
+
+const tags = ["clusters"];
+
+const list = createRoute({
+  method: "get",
+  path: "/clusters",
+  tags,
+  middleware: needs("viewer"),
+  responses: { 200: json(z.array(clusterSchema), "All clusters"), ...problems },
+});
+
+const register = createRoute({
+  method: "post",
+  path: "/clusters",
+  tags,
+  middleware: needs("admin"),
+  request: { body: jsonBody(registrationSchema) },
+  responses: { 201: json(clusterSchema, "Registered"), ...problems },
+});
+
+const show = createRoute({
+  method: "get",
+  path: "/clusters/{id}",
+  tags,
+  middleware: needs("viewer"),
+  request: { params: clusterParam },
+  responses: { 200: json(clusterSchema, "The cluster"), ...problems },
+});
+
+const change = createRoute({
+  method: "patch",
+  path: "/clusters/{id}",
+  tags,
+  middleware: needs("admin"),
+  request: { params: clusterParam, body: jsonBody(registrationChangeSchema) },
+  responses: { 200: json(clusterSchema, "Changed"), ...problems },
+});
+
+const remove = createRoute({
+  method: "delete",
+  path: "/clusters/{id}",
+  tags,
+  middleware: needs("admin"),
+  request: { params: clusterParam, query: z.object({ keepData: z.enum(["true", "false"]).default("false") }) },
+  responses: { 202: { description: "It is stopped, its data wiped unless kept, and the registration deleted" }, ...problems },
+});
+
+const start = createRoute({
+  method: "post",
+  path: "/clusters/{id}/start",
+  tags,
+  middleware: needs("operator"),
+  request: {
+    params: clusterParam,
+    body: { content: { "application/json": { schema: z.object({ acceptGap: z.boolean().optional() }).strict() } } },
+  },
+  responses: { 202: json(clusterSchema, "It is being started"), ...problems },
+});
+
+const stop = createRoute({
+  method: "post",
+  path: "/clusters/{id}/stop",
+  tags,
+  middleware: needs("operator"),
+  request: { params: clusterParam },
+  responses: { 202: json(clusterSchema, "It is being stopped"), ...problems },
+});
+
+const reset = createRoute({
+  method: "post",
+  path: "/clusters/{id}/reset",
+  tags,
+  middleware: needs("admin"),
+  request: { params: clusterParam, body: jsonBody(z.object({ confirm: z.string() }).strict()) },
+  responses: { 202: json(clusterSchema, "Its data and token are being wiped; it starts from now"), ...problems },
+});
+
+const doctor = createRoute({
+  method: "post",
+  path: "/doctor",
+  tags,
+  middleware: needs("admin"),
+  request: {
+    body: jsonBody(
+      registrationSchema.pick({ connectionString: true, storeUri: true, database: true }).partial({ storeUri: true, database: true }),
+    ),
+  },
+  responses: { 200: json(z.array(z.looseObject({ check: z.string() })), "What was checked, and what to do"), ...problems },
+});
+
+/** Registration and the collectors' lives. */
+export const clusterRoutes = ({ manager, addresses }: RouteContext) =>
+  routeApp()
+    .openapi(list, async (c) =>
+      c.json(
+        (await manager.list()).filter((cluster) => maySee(c.get("identity"), cluster)),
+        200,
+      ),
+    )
+    .openapi(register, async (c) => {
+      const registration = c.req.valid("json");
+      checkAddress(addresses, registration.connectionString, "source");
+      checkAddress(addresses, registration.storeUri, "store");
+      return c.json(await manager.register(registration), 201);
+    })
+    .openapi(show, async (c) => c.json(await visibleCluster(manager, c.get("identity"), c.req.valid("param").id), 200))
+    .openapi(change, async (c) => {
+      const changes = c.req.valid("json");
+      if (changes.connectionString !== undefined) checkAddress(addresses, changes.connectionString, "source");
+      if (changes.storeUri !== undefined) checkAddress(addresses, changes.storeUri, "store");
+      const { id } = await visibleCluster(manager, c.get("identity"), c.req.valid("param").id);
+      return c.json(await manager.change(id, changes), 200);
+    })
+    .openapi(remove, async (c) => {
+      const { id } = await visibleCluster(manager, c.get("identity"), c.req.valid("param").id);
+      await manager.remove(id, { keepData: c.req.valid("query").keepData === "true" });
+      return c.body(null, 202);
+    })
+    .openapi(start, async (c) => {
+      const { id } = await visibleCluster(manager, c.get("identity"), c.req.valid("param").id);
+      return c.json(await manager.start(id, c.req.valid("json") ?? {}), 202);
+    })
+    .openapi(stop, async (c) => {
+      const { id } = await visibleCluster(manager, c.get("identity"), c.req.valid("param").id);
+      return c.json(await manager.stop(id), 202);
+    })
+    .openapi(reset, async (c) => {
+      const cluster = await visibleCluster(manager, c.get("identity"), c.req.valid("param").id);
+      checkConfirmed(cluster, c.req.valid("json").confirm);
+      return c.json(await manager.reset(cluster.id), 202);
+    })
+    .openapi(doctor, async (c) => {
+      const asked = c.req.valid("json");
+      checkAddress(addresses, asked.connectionString, "source");
+      if (asked.storeUri !== undefined) checkAddress(addresses, asked.storeUri, "store");
+      return c.json(
+        (await manager.doctor(asked)).map((check) => ({ ...check })),
+        200,
+      );
+    });
