@@ -1,13 +1,7 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import {
-  ChangeStreamSource,
   type ClusterTime,
-  Collector,
   clusterTime,
   formatClusterTime,
-  openStore,
   ordinalOf,
   readEvents,
   type Store,
@@ -16,13 +10,12 @@ import {
 import { MongoClient } from "mongodb";
 import { expect, test } from "vitest";
 import { startReplicaSet } from "../../../scripts/replica-set.mjs";
-import { waitFor } from "../../../scripts/wait-for.mjs";
 import { CHAOS_SEED, scaled } from "../../collector-core/src/chaos/scale.js";
 import { DdlLoad, seededRandom } from "./chaos/ddl-load.js";
 import { type DeploymentState, differences, dropUserData, readState } from "./chaos/deployment-state.js";
+import { RecordedLog } from "./chaos/recorded-log.js";
 import { restore } from "./restore.js";
 import { takeSnapshot } from "./snapshot/take-snapshot.js";
-import { coveredTo } from "./snapshot/wait-for-coverage.js";
 
 const POINTS = Number(process.env.CHAOS_POINTS) || scaled(20, 1_000);
 
@@ -41,35 +34,20 @@ test(
   `${POINTS} moments of a load full of DDL and transactions are restored exactly (seed ${CHAOS_SEED})`,
   async () => {
     const random = seededRandom(CHAOS_SEED);
-    const directory = await mkdtemp(join(tmpdir(), "oplog-point-in-time-"));
     await using source = await startReplicaSet({ name: "pit-source", oplogSizeMB: 512 });
     await using target = await startReplicaSet({ name: "pit-target", oplogSizeMB: 128 });
-    const location = await openStore(`file://${directory}`);
-    const log = await location.log("pit");
-    const stop = new AbortController();
-    const collector = new Collector({ name: "pit", source: new ChangeStreamSource({ uri: source.uri }), store: log });
-    const collecting = collector.run(stop.signal);
-    try {
-      await waitFor("the log to begin", async () => (await coveredTo(log)) > 0n);
-      const points = await recordPoints(source.uri, random, () => takeSnapshot({ source: source.uri, location, log: "pit" }));
-      await waitFor("the log to cover the load", async () => (await coveredTo(log)) >= points.at(-1)!.at, { timeoutMs: 60 * SECONDS });
-      const times = await boundaries(log, points, random);
-      const client = new MongoClient(target.uri);
-      for (const [index, { at, state }] of points.entries()) {
-        await dropUserData(client);
-        const to = times[index]!;
-        await restore({ location, log: "pit", target: target.uri, to });
-        expect(
-          differences(state, await readState(client)),
-          `restored to ${formatClusterTime(to)}, state of ${formatClusterTime(at)}, seed ${CHAOS_SEED}`,
-        ).toEqual([]);
-      }
-      await client.close();
-    } finally {
-      stop.abort();
-      await collecting.catch(() => {});
-      await location.close();
-      await rm(directory, { recursive: true, force: true });
+    await using recorded = await RecordedLog.of(source.uri);
+    const { location, log, name } = recorded;
+    const points = await recordPoints(source.uri, random, () => takeSnapshot({ source: source.uri, location, log: name }));
+    await recorded.caughtUp();
+    const times = await boundaries(log, points, random);
+    await using client = new MongoClient(target.uri);
+    for (const [index, { at, state }] of points.entries()) {
+      await dropUserData(client);
+      const to = times[index]!;
+      await restore({ location, log: name, target: target.uri, to });
+      const told = `restored to ${formatClusterTime(to)}, state of ${formatClusterTime(at)}, seed ${CHAOS_SEED}`;
+      expect(differences(state, await readState(client)), told).toEqual([]);
     }
   },
   (120 + POINTS * 20) * SECONDS,

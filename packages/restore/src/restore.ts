@@ -11,11 +11,11 @@ import {
   verifyLog,
 } from "@oplog-collector/collector-core";
 import type { MongoClient } from "mongodb";
-import { type ApplyOptions, apply, DEFAULT_LANES, planOf } from "./apply.js";
+import { type ApplyOptions, type ApplyProgress, apply, DEFAULT_LANES, planOf } from "./apply.js";
 import type { ApplyReport } from "./apply-report.js";
-import { verifyRange } from "./log-range.js";
 import { type Plan, rangeFor } from "./plan.js";
 import { Routing, type RoutingOptions } from "./routing.js";
+import { verifyRange } from "./segment-range.js";
 import { comeAndGone } from "./snapshot/capped-window.js";
 import { chooseSnapshot } from "./snapshot/choose-snapshot.js";
 import { readDdlEvents } from "./snapshot/ddl-events.js";
@@ -27,6 +27,9 @@ import { RestoreProgress as RestoreProgressMark, type RestoreState } from "./sna
 import { restoreUsers } from "./snapshot/restore-users.js";
 import { documentsOf, type SnapshotCollection } from "./snapshot/snapshot-collection.js";
 import { dropNamespaces, isSource, userNamespaces } from "./snapshot/target-state.js";
+import { isPassing } from "./target-failure.js";
+import { TargetTerm } from "./target-term.js";
+import { putBackTtl, switchOffTtl } from "./ttl-monitor.js";
 
 export interface RestoreOptions extends RoutingOptions {
   location: StoreLocation;
@@ -51,7 +54,7 @@ export type RestoreProgress =
   | { phase: "verifying the snapshot" | "verifying the log"; segments: number }
   | ({ phase: "loading" } & LoadProgress)
   | { phase: "building indexes"; collections: number; collectionsInAll: number }
-  | { phase: "applying" };
+  | Exclude<ApplyProgress, { phase: "verifying" }>;
 
 /** What a restore would do. Plain data: it prints as JSON. */
 export interface RestorePlan {
@@ -71,7 +74,8 @@ export interface RestoreReport {
   documents: number;
   /** How many users and roles. */
   users: number;
-  apply: ApplyReport;
+  /** Null when an earlier run had applied all of it before it was interrupted. */
+  apply: ApplyReport | null;
   durationMs: number;
   notes: string[];
 }
@@ -86,72 +90,123 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const started = Date.now();
   const { onProgress = () => {} } = options;
   await using opened = await open(options);
-  const { client, plan, store, snapshot, wanted } = opened;
-  const progress = new RestoreProgressMark(client);
-  const resumed = options.resume ? await progress.resume(fingerprintOf(options)) : null;
-  if (!resumed) refuse(options, opened);
+  const { client, plan, snapshot, wanted } = opened;
+  const term = new TargetTerm();
+  const progress = new RestoreProgressMark(client, term);
+  if (options.resume) await progress.resume(fingerprintOf(options));
+  else refuse(options, opened);
   await verify(opened, options, onProgress);
-  if (!resumed) {
+  if (!options.resume) {
     await dropNamespaces(client, plan.drop);
-    await progress.begin({ fingerprint: fingerprintOf(options), snapshot: snapshot.id, phase: "loading", loaded: [] });
+    await progress.begin({ fingerprint: fingerprintOf(options), snapshot: snapshot.id });
   }
-  const applied = await new Restoring(options, opened, progress, resumed).run();
-  const users = options.users ? await restoreUsers(client, store, opened.collections) : 0;
-  await progress.end();
-  return {
-    snapshot: snapshot.id,
-    collections: wanted.length,
-    documents: wanted.reduce((sum, collection) => sum + documentsOf(collection), 0),
-    users,
-    apply: applied,
-    durationMs: Date.now() - started,
-    notes: plan.notes,
-  };
+  try {
+    const done = await new Restoring(options, opened, progress, term).run();
+    const notes = [...plan.notes, ...done.notes, ...(await putBackTtl(client, progress.ttl))];
+    await progress.end();
+    return {
+      snapshot: snapshot.id,
+      collections: wanted.length,
+      documents: wanted.reduce((sum, collection) => sum + documentsOf(collection), 0),
+      users: done.users,
+      apply: done.applied,
+      durationMs: Date.now() - started,
+      notes,
+    };
+  } catch (error) {
+    // The marks stay, for whoever resumes; the target's own settings don't wait for that.
+    if ((await putBackTtl(client, progress.ttl).catch(() => ["away"])).length === 0) await progress.forgetTtl().catch(() => {});
+    throw error;
+  }
 }
 
 /** The same restore has the same text. */
 const fingerprintOf = ({ log, to, ns = [], excludeNs = [], renames = [] }: RestoreOptions): string =>
   JSON.stringify({ log, to: formatClusterTime(to), ns, excludeNs, renames });
 
-const PHASES = ["loading", "evening", "building indexes", "applying"] as const;
+/** A target that is away is waited for about two minutes, the driver's own five seconds for each try included. */
+const LOAD_ATTEMPTS = 20;
+const RETRY_MS = 1_000;
 
 /** One restore under way: each phase is marked on the target before it begins, and can be begun again. */
 class Restoring {
   private readonly request: ApplyOptions;
   private readonly signal: AbortSignal;
   private readonly lanes: number;
+  private readonly notes: string[] = [];
+  private applied: ApplyReport | null = null;
 
   constructor(
     private readonly options: RestoreOptions,
     private readonly opened: Opened,
     private readonly progress: RestoreProgressMark,
-    private readonly resumed: RestoreState | null,
+    private readonly term: TargetTerm,
   ) {
     this.signal = options.signal ?? new AbortController().signal;
     this.lanes = options.lanes ?? DEFAULT_LANES;
     const { log, snapshot } = opened;
-    this.request = { ...options, store: log, after: snapshot.takenFrom, to: options.to, lanes: this.lanes };
+    this.request = {
+      ...options,
+      store: log,
+      after: snapshot.takenFrom,
+      to: options.to,
+      lanes: this.lanes,
+      resume: options.resume ? "if-begun" : false,
+      onProgress: (progress) => {
+        if (progress.phase !== "verifying") this.tell(progress);
+      },
+    };
   }
 
-  async run(): Promise<ApplyReport> {
-    const begin = PHASES.indexOf(this.resumed?.phase ?? "loading");
-    const steps = [() => this.load(), () => this.even(begin === 1), () => this.buildIndexes()];
-    for (let step = begin; step < steps.length; step++) {
-      this.signal.throwIfAborted();
-      if (step > begin) await this.progress.enter(PHASES[step]!);
-      await steps[step]!();
+  async run(): Promise<{ applied: ApplyReport | null; users: number; notes: string[] }> {
+    const { client, store, collections, rules } = this.opened;
+    const begunIn = this.progress.phase;
+    const note = await switchOffTtl(client, this.progress);
+    if (note) this.notes.push(note);
+    if (this.progress.phase === "loading") {
+      await this.load();
+      await this.enter("evening");
     }
-    if (begin < PHASES.length - 1) await this.progress.enter("applying");
-    this.tell({ phase: "applying" });
-    return apply({ ...this.request, base: replayFilter(this.opened.rules, this.opened.collections) });
+    if (this.progress.phase === "evening") await this.even(begunIn === "evening");
+    if (this.progress.phase === "building indexes") {
+      await this.buildIndexes();
+      await this.enter("applying");
+    }
+    if (this.progress.phase === "applying")
+      this.applied = await apply({ ...this.request, base: replayFilter(rules, collections), beforeEnd: () => this.enter("users") });
+    const users = this.options.users ? await restoreUsers(client, store, collections) : 0;
+    return { applied: this.applied, users, notes: this.notes };
   }
 
+  private async enter(phase: RestoreState["phase"]): Promise<void> {
+    this.signal.throwIfAborted();
+    await this.progress.enter(phase);
+  }
+
+  /** Loads what is not there yet. While the target is away or changes its primary it is tried again, collection by collection. */
   private async load(): Promise<void> {
+    let again = this.options.resume ?? false;
+    for (let failures = 0; ; again = true) {
+      const before = this.progress.done.size;
+      try {
+        this.term.reset();
+        if (again) await switchOffTtl(this.opened.client, this.progress);
+        await this.loadRest(again);
+        return;
+      } catch (error) {
+        failures = this.progress.done.size > before ? 1 : failures + 1;
+        if (!isPassing(error) || failures > LOAD_ATTEMPTS || this.signal.aborted) throw error;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
+
+  private async loadRest(again: boolean): Promise<void> {
     const { client, log, store, wanted, routing } = this.opened;
-    const done = new Set(this.resumed?.loaded);
+    const { done } = this.progress;
     const left = wanted.filter(({ uuid }) => !done.has(uuid));
-    // What was begun, and views, which are of no use without the rest.
-    if (this.resumed)
+    // What was begun, and may be there in part.
+    if (again)
       await dropNamespaces(
         client,
         left.map((collection) => targetOf(collection, routing)),
@@ -164,6 +219,7 @@ class Restoring {
       lanes: this.lanes,
       leaveOut: await comeAndGone(log, left),
       signal: this.signal,
+      term: this.term,
       onProgress: (progress) => this.tell({ phase: "loading", ...progress }),
       onLoaded: ({ uuid }) => this.progress.loaded(uuid),
     });
@@ -172,7 +228,8 @@ class Restoring {
   /** Brings collections that were read in ranges to one time each, before an index can ask that all of it fits together. */
   private async even(again: boolean): Promise<void> {
     const evening = eveningFilter(this.opened.wanted, again);
-    if (this.opened.wanted.some(isUneven)) await apply({ ...this.request, to: evening.until, base: evening });
+    if (!this.opened.wanted.some(isUneven)) return this.enter("building indexes");
+    await apply({ ...this.request, to: evening.until, base: evening, beforeEnd: () => this.enter("building indexes") });
   }
 
   private async buildIndexes(): Promise<void> {
@@ -247,7 +304,7 @@ async function open(options: RestoreOptions): Promise<Opened> {
 async function findSnapshot({ location, log: name, to, resume }: RestoreOptions, client: MongoClient, log: Store): Promise<Snapshot> {
   const snapshots = await listSnapshots(location, name);
   // Another snapshot than the one that was begun with would not fit to what is loaded.
-  const begun = resume ? (await new RestoreProgressMark(client).find())?.snapshot : undefined;
+  const begun = resume ? (await new RestoreProgressMark(client, new TargetTerm()).find())?.snapshot : undefined;
   return chooseSnapshot(begun === undefined ? snapshots : snapshots.filter(({ id }) => id === begun), await readCoverage(log), to);
 }
 

@@ -1,5 +1,6 @@
 import { checkLogName, parseTime, readCoverage, resolveTime, resolveUri, type Time } from "@oplog-collector/collector-core";
 import {
+  type ApplyReport,
   DEFAULT_LANES,
   planRestore,
   type RestoreOptions,
@@ -114,7 +115,9 @@ function textOfProgress(progress: RestoreProgress, ms: number): string {
     case "building indexes":
       return `${progress.phase}: ${count(progress.collections)} of ${count(progress.collectionsInAll)} collections`;
     case "applying":
-      return "applying the log";
+      return `applying the log: ${count(progress.events)} of ${count(progress.eventsInAll)} events`;
+    case "waiting":
+      return `waiting for the target: ${progress.reason}`;
     default:
       return `${progress.phase}: ${count(progress.segments)} segments`;
   }
@@ -145,18 +148,23 @@ function textOfPlan({ snapshot, collections, leftOut, drop, users, apply, notes 
 }
 
 function textOfReport({ snapshot, collections, documents, users, apply, durationMs, notes }: RestoreReport): string {
-  const { lastApplied, firstNotApplied, events, cutTransactions } = apply;
   return [
-    `Restored ${count(documents)} documents of ${count(collections)} collections from snapshot ${snapshot} and ${count(events)} events of the log in ${duration(durationMs)}.`,
-    `Last event applied: ${lastApplied ? `${lastApplied.clusterTime} (${lastApplied.wallTime})` : "none after the snapshot"}`,
-    `First event not applied: ${firstNotApplied ? `${firstNotApplied.clusterTime} (${firstNotApplied.wallTime})` : "none, the log ends here"}`,
+    `Restored ${count(documents)} documents of ${count(collections)} collections from snapshot ${snapshot} in ${duration(durationMs)}.`,
+    ...(apply ? textOfApply(apply) : ["The log had been applied before the interruption."]),
     ...(users > 0 ? [`Users and roles: ${count(users)}, as of the snapshot.`] : []),
+    ...notes,
+  ].join("\n");
+}
+
+function textOfApply({ lastApplied, firstNotApplied, events, cutTransactions, notes }: ApplyReport): string[] {
+  return [
+    `Events applied: ${count(events)}; the last one: ${lastApplied ? `${lastApplied.clusterTime} (${lastApplied.wallTime})` : "none after the snapshot"}`,
+    `First event not applied: ${firstNotApplied ? `${firstNotApplied.clusterTime} (${firstNotApplied.wallTime})` : "none, the log ends here"}`,
     ...(cutTransactions.count > 0
       ? [`The filter cut ${count(cutTransactions.count)} transactions: only a part of each was restored.`]
       : []),
     ...notes,
-    ...apply.notes,
-  ].join("\n");
+  ];
 }
 
 function parseLanes(text: string): number {

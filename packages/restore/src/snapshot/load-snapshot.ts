@@ -15,6 +15,7 @@ import { splitNamespace } from "../operation.js";
 import { runWithDocuments } from "../raw-command.js";
 import { isBuckets, type Routing } from "../routing.js";
 import { hasZeroTimestamp } from "../statement.js";
+import type { TargetTerm } from "../target-term.js";
 import { idText } from "./capped-window.js";
 import { documentsOf, type SnapshotCollection, textId } from "./snapshot-collection.js";
 import { recordOf } from "./snapshot-record.js";
@@ -45,6 +46,8 @@ export interface LoadOptions {
   /** By UUID, the documents of capped collections that are left to the log. */
   leaveOut: Map<string, ReadonlySet<string>>;
   signal: AbortSignal;
+  /** Notices when another primary answers than the one that took the documents before. */
+  term: TargetTerm;
   onProgress: (progress: LoadProgress) => void;
   /** All documents of a collection are on the target. */
   onLoaded: (collection: SnapshotCollection) => Promise<void>;
@@ -79,7 +82,7 @@ export async function loadCollections(options: LoadOptions): Promise<void> {
       const segment = await store.read(number);
       if (!segment) throw new OplogError("DAMAGED", `Segment ${number} of the snapshot is missing`, { hint: "Use another snapshot." });
       const payload = await readPayload(segment, header);
-      await insertDocuments(client, targetOf(collection, routing), payload, options.leaveOut.get(collection.uuid), routing);
+      await insertDocuments(options, targetOf(collection, routing), payload, options.leaveOut.get(collection.uuid));
       loaded.set(collection.uuid, (loaded.get(collection.uuid) ?? 0) + header.events);
       progress.documents += header.events;
       progress.bytes += header.bytes;
@@ -123,11 +126,10 @@ async function* documentSegments(store: Store): AsyncGenerator<{ header: Segment
 
 /** Inserts documents in their order, in as few commands as the limits allow. */
 async function insertDocuments(
-  client: MongoClient,
+  { client, routing, term }: LoadOptions,
   namespace: string,
   payload: Buffer,
   leaveOut: ReadonlySet<string> | undefined,
-  routing: Routing,
 ): Promise<void> {
   const { db, collection } = splitNamespace(namespace);
   const send = async (chunks: Buffer[]) => {
@@ -136,6 +138,7 @@ async function insertDocuments(
       { insert: collection, ordered: true, writeConcern: WRITE_CONCERN, bypassDocumentValidation: true },
       { name: "documents", chunks },
     );
+    term.check(reply);
     const [refused] = (reply.writeErrors ?? []) as { errmsg: string }[];
     if (refused)
       throw new OplogError("APPLY_FAILED", `A document of the snapshot was refused by ${namespace}: ${refused.errmsg}`, { cause: refused });

@@ -1,6 +1,8 @@
 import { OplogError } from "@oplog-collector/collector-core";
-import type { Collection, MongoClient } from "mongodb";
+import type { Collection, Db, Document, MongoClient } from "mongodb";
+import type { TtlSetting } from "../progress.js";
 import { PROGRESS_DATABASE } from "../routing.js";
+import { TargetChanged, type TargetTerm } from "../target-term.js";
 
 /** How far a restore is: kept on the target, beside the user databases, so that it is there for whoever goes on. */
 export interface RestoreState {
@@ -8,33 +10,54 @@ export interface RestoreState {
   fingerprint: string;
   /** The snapshot in use: a newer one may have been taken since. */
   snapshot: string;
-  phase: "loading" | "evening" | "building indexes" | "applying";
+  phase: (typeof PHASES)[number];
   /** UUIDs of the collections whose documents are all there. */
   loaded: string[];
+  ttl: TtlSetting[];
 }
+
+/** In their order. Each is marked before it begins, and can be begun again. */
+export const PHASES = ["loading", "evening", "building indexes", "applying", "users"] as const;
+
+const ID = "restore";
+const COLLECTION = "restores";
 
 interface StoredState extends RestoreState {
-  _id: "restore";
+  _id: typeof ID;
 }
 
-const COLLECTION = "restores";
-const MAJORITY = { writeConcern: { w: "majority" as const } };
+/** A majority, journaled: what was read back after a crash must not be lost again by the next. */
+const DURABLE = { w: "majority" as const, j: true };
 
 export class RestoreProgress {
+  private readonly db: Db;
   private readonly states: Collection<StoredState>;
   private state: RestoreState | null = null;
 
-  constructor(client: MongoClient) {
-    this.states = client.db(PROGRESS_DATABASE).collection(COLLECTION);
+  constructor(
+    client: MongoClient,
+    /** Which primary the loads went to. */
+    private readonly term: TargetTerm,
+  ) {
+    this.db = client.db(PROGRESS_DATABASE);
+    this.states = this.db.collection(COLLECTION);
   }
 
-  async find(): Promise<RestoreState | null> {
-    return this.states.findOne({ _id: "restore" });
+  async find(): Promise<StoredState | null> {
+    return this.states.findOne({ _id: ID });
   }
 
-  async begin(state: RestoreState): Promise<void> {
+  /** The collections whose documents are all there. */
+  get done(): ReadonlySet<string> {
+    return new Set(this.state?.loaded);
+  }
+
+  /** What was left of a restore that is not gone on with is still to be put back. */
+  async begin({ fingerprint, snapshot }: Pick<RestoreState, "fingerprint" | "snapshot">): Promise<void> {
+    const ttl = (await this.find())?.ttl ?? [];
+    const state: RestoreState = { fingerprint, snapshot, phase: "loading", loaded: [], ttl };
     this.state = state;
-    await this.states.replaceOne({ _id: "restore" }, state, { upsert: true, ...MAJORITY });
+    await this.states.replaceOne({ _id: ID }, state, { upsert: true, writeConcern: DURABLE });
   }
 
   /** The state to go on from; throws when there is none, or it is of another restore. */
@@ -46,21 +69,55 @@ export class RestoreProgress {
       throw new OplogError("BAD_INPUT", "The interrupted restore on the target is another one: its log, --to, filters or renames differ", {
         hint: "Give the same options as then, or run restore without --resume and with --force.",
       });
-    this.state = { fingerprint: found.fingerprint, snapshot: found.snapshot, phase: found.phase, loaded: found.loaded };
-    return this.state;
+    const { _id, ...state } = found;
+    this.state = state;
+    return state;
+  }
+
+  get phase(): RestoreState["phase"] {
+    return this.state?.phase ?? "loading";
+  }
+
+  get ttl(): readonly TtlSetting[] {
+    return this.state?.ttl ?? [];
+  }
+
+  async rememberTtl(setting: TtlSetting): Promise<void> {
+    if (this.ttl.some(({ host }) => host === setting.host)) return;
+    this.state!.ttl.push(setting);
+    await this.states.updateOne({ _id: ID }, { $set: { ttl: this.state!.ttl } }, { writeConcern: DURABLE });
+  }
+
+  async forgetTtl(): Promise<void> {
+    this.state!.ttl.length = 0;
+    await this.states.updateOne({ _id: ID }, { $set: { ttl: [] } }, { writeConcern: DURABLE });
   }
 
   async enter(phase: RestoreState["phase"]): Promise<void> {
     this.state!.phase = phase;
-    await this.states.updateOne({ _id: "restore" }, { $set: { phase } }, MAJORITY);
+    await this.states.updateOne({ _id: ID }, { $set: { phase } }, { writeConcern: DURABLE });
   }
 
+  /**
+   * First waits until the documents are on a majority, then says so. In two steps: a mark that lands on another primary than they did would claim
+   * documents that this one never had.
+   */
   async loaded(uuid: string): Promise<void> {
-    await this.states.updateOne({ _id: "restore" }, { $addToSet: { loaded: uuid } }, MAJORITY);
+    await this.update({ $set: { at: new Date() } });
+    await this.update({ $addToSet: { loaded: uuid } });
+    this.state!.loaded.push(uuid);
   }
 
   /** The restore is done: nothing of it stays on the target. */
   async end(): Promise<void> {
     await this.states.drop();
+    if (!(await this.db.listCollections({}, { nameOnly: true }).hasNext())) await this.db.dropDatabase();
+  }
+
+  /** As a command, because its reply says which primary answered. */
+  private async update(u: Document): Promise<void> {
+    const reply = await this.db.command({ update: COLLECTION, updates: [{ q: { _id: ID }, u }], writeConcern: DURABLE });
+    if (reply.writeConcernError) throw new TargetChanged(`the target did not confirm a mark: ${reply.writeConcernError.errmsg}`);
+    this.term.check(reply);
   }
 }

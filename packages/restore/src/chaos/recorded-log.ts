@@ -1,0 +1,85 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  ChangeStreamSource,
+  type Clock,
+  type ClusterTime,
+  Collector,
+  openStore,
+  type Store,
+  type StoreLocation,
+  systemClock,
+} from "@oplog-collector/collector-core";
+import { MongoClient } from "mongodb";
+import { waitFor } from "../../../../scripts/wait-for.mjs";
+import { coveredTo } from "../snapshot/wait-for-coverage.js";
+
+/** An idle source's checkpoints come every 10 s: too long to wait for in a test. */
+const HASTY: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 100), signal) };
+
+/** A collector that records a source into a directory of its own, for as long as a test runs. */
+export class RecordedLog implements AsyncDisposable {
+  private constructor(
+    readonly name: string,
+    readonly directory: string,
+    readonly location: StoreLocation,
+    readonly log: Store,
+    private readonly source: string,
+    private readonly stop: AbortController,
+    private readonly collecting: Promise<void>,
+  ) {}
+
+  static async of(source: string, name = "test"): Promise<RecordedLog> {
+    const directory = await mkdtemp(join(tmpdir(), "oplog-restore-"));
+    const location = await openStore(`file://${directory}`);
+    const log = await location.log(name);
+    const stop = new AbortController();
+    const collector = new Collector({
+      name,
+      source: new ChangeStreamSource({ uri: source }),
+      store: log,
+      limits: { ageMs: 100 },
+      clock: HASTY,
+    });
+    const collecting = collector.run(stop.signal);
+    collecting.catch(() => {}); // thrown at the end
+    await waitFor("the log to begin", async () => (await coveredTo(log)) > 0n);
+    return new RecordedLog(name, directory, location, log, source, stop, collecting);
+  }
+
+  get store(): string {
+    return `file://${this.directory}`;
+  }
+
+  /** Waits until everything that has happened on the source is covered; answers with its time. */
+  async caughtUp(): Promise<ClusterTime> {
+    const client = new MongoClient(this.source);
+    try {
+      const { operationTime } = await client.db("admin").command({ appendOplogNote: 1, data: { caughtUp: 1 } });
+      const time: ClusterTime = operationTime.toBigInt();
+      // An event of the note's own time might still come: the next one shows that none did.
+      await client.db("admin").command({ appendOplogNote: 1, data: { caughtUp: 2 } });
+      await waitFor("the log to catch up", async () => (await coveredTo(this.log)) >= time);
+      return time;
+    } finally {
+      await client.close();
+    }
+  }
+
+  /** Ends the collector and keeps the log. */
+  async end(): Promise<void> {
+    this.stop.abort();
+    await this.collecting;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.end();
+    } finally {
+      await this.location.close();
+      // A last checkpoint may still be on its way.
+      await rm(this.directory, { recursive: true, force: true, maxRetries: 5 });
+    }
+  }
+}

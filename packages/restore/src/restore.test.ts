@@ -1,0 +1,304 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { isOplogError, type OplogErrorCode, snapshotLogName, verifyLog } from "@oplog-collector/collector-core";
+import { Decimal128, Double, Long, MongoClient, Timestamp } from "mongodb";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { startReplicaSet } from "../../../scripts/replica-set.mjs";
+import { differences, dropUserData, readState } from "./chaos/deployment-state.js";
+import { RecordedLog } from "./chaos/recorded-log.js";
+import { planRestore, restore } from "./restore.js";
+import { listSnapshots } from "./snapshot/list-snapshots.js";
+import { takeSnapshot } from "./snapshot/take-snapshot.js";
+
+type ReplicaSet = Awaited<ReturnType<typeof startReplicaSet>>;
+
+let sourceSet: ReplicaSet;
+let targetSet: ReplicaSet;
+let source: MongoClient;
+let target: MongoClient;
+
+beforeAll(async () => {
+  [sourceSet, targetSet] = await Promise.all([startReplicaSet({ name: "restore-source" }), startReplicaSet({ name: "restore-target" })]);
+  [source, target] = await Promise.all([new MongoClient(sourceSet.uri).connect(), new MongoClient(targetSet.uri).connect()]);
+});
+
+afterAll(async () => {
+  await Promise.all([source?.close(), target?.close()]);
+  await Promise.all([sourceSet?.stop(), targetSet?.stop()]);
+});
+
+beforeEach(async () => {
+  await dropUserData(source);
+  await dropUserData(target);
+});
+
+const failsWith = (code: OplogErrorCode) => expect.objectContaining({ code });
+
+/** Calls `act` again and again while `during` runs; what it wrote is then in the log or in the snapshot. */
+async function whileWriting<T>(act: (n: number) => Promise<unknown>, during: () => Promise<T>): Promise<T> {
+  let stopped = false;
+  const writing = (async () => {
+    for (let n = 0; !stopped; n++) await act(n);
+  })();
+  try {
+    return await during();
+  } finally {
+    stopped = true;
+    await writing;
+  }
+}
+
+async function expectEqual(): Promise<void> {
+  expect(differences(await readState(source), await readState(target))).toEqual([]);
+}
+
+describe("a restore gives what the source held", () => {
+  test("for every kind of collection and index, while it is written to", async () => {
+    await using recorded = await RecordedLog.of(sourceSet.uri);
+    const db = source.db("shop");
+    await db
+      .collection("plain")
+      .insertMany([
+        { _id: 1 as never, double: new Double(1), long: Long.fromNumber(1), decimal: Decimal128.fromString("1.0"), b: 1, "2": 1, "1": 2 },
+        { _id: "zero" as never, top: new Timestamp(0n), nested: { stamp: new Timestamp(0n) } },
+        ...Array.from({ length: 3_000 }, (_, n) => ({ n, place: [n % 90, n % 45], words: `word${n % 50}`, at: new Date(2e12) })),
+      ]);
+    await db.collection("plain").createIndexes([
+      { key: { n: 1 }, unique: true, partialFilterExpression: { n: { $gte: 0 } }, name: "unique_n" },
+      { key: { words: "text" }, default_language: "german", name: "text" },
+      { key: { place: "2dsphere" }, name: "place" },
+      { key: { "$**": 1 }, wildcardProjection: { nested: 1 }, name: "wildcard" },
+      { key: { at: 1 }, expireAfterSeconds: 3_600, name: "ttl" },
+      { key: { words: 1 }, hidden: true, collation: { locale: "fr" }, name: "hidden" },
+      { key: { n: "hashed" }, name: "hashed" },
+    ]);
+    await db.createCollection("capped", { capped: true, size: 40_000, max: 100 });
+    await db.collection("capped").insertMany(Array.from({ length: 150 }, (_, n) => ({ _id: (150 - n) as never, n })));
+    await db.createCollection("clustered", { clusteredIndex: { key: { _id: 1 }, unique: true, name: "own" } });
+    await db.createCollection("collated", { collation: { locale: "de", strength: 2 } });
+    await db.collection("collated").insertMany([{ _id: "b" as never }, { _id: "A" as never }]);
+    await db.createCollection("checked", { validator: { n: { $gt: 0 } }, validationAction: "error" });
+    await db.collection("checked").insertOne({ n: -1 }, { bypassDocumentValidation: true });
+    await db.createCollection("series", {
+      timeseries: { timeField: "at", metaField: "sensor", granularity: "hours" },
+      expireAfterSeconds: 1e9,
+    });
+    await db.collection("series").createIndex({ sensor: 1, at: -1 });
+    await db.createCollection("view", { viewOn: "plain", pipeline: [{ $match: { n: { $gt: 1 } } }], collation: { locale: "en" } });
+    await db.collection<{ _id: string; value: number }>("system.js").insertOne({ _id: "two", value: 2 });
+    await db.createCollection("empty");
+    const taken = await whileWriting(
+      async (n) => {
+        await db.collection("plain").updateOne({ n }, { $set: { changed: n }, $unset: { words: 1 } });
+        await db.collection("capped").insertOne({ n });
+        await db.collection("capped").updateOne({ n }, { $set: { n: -n } });
+        await db.collection("series").insertOne({ at: new Date(1.7e12 + n), sensor: n % 3, n });
+        await db.collection("clustered").insertOne({ _id: n as never });
+      },
+      () => takeSnapshot({ source: sourceSet.uri, location: recorded.location, log: recorded.name }),
+    );
+    const to = await recorded.caughtUp();
+    const report = await restore({ location: recorded.location, log: recorded.name, target: targetSet.uri, to });
+    await expectEqual();
+    expect(report).toMatchObject({ snapshot: taken.id, collections: taken.collections - USER_COLLECTIONS, users: 0 });
+    // Of the restore's own nothing stays.
+    expect((await target.db("admin").admin().listDatabases()).databases.map(({ name }) => name)).not.toContain("oplog_collector_restore");
+  });
+
+  test("for collections read in ranges, each at another time, across which a unique value moves", async () => {
+    await using recorded = await RecordedLog.of(sourceSet.uri);
+    const items = source.db("shop").collection<{ _id: number; place: number; filler?: string }>("items");
+    await items.insertMany(Array.from({ length: 4_000 }, (_, n) => ({ _id: n, place: n, filler: "x".repeat(2_000) })));
+    await items.createIndex({ place: 1 }, { unique: true });
+    await whileWriting(
+      async (n) => {
+        // From a range that was read to one that was not: at no one time are both there.
+        const [low, high] = [n % 2_000, 3_999 - (n % 2_000)];
+        await items.updateOne({ _id: low }, { $set: { place: -1 - n } });
+        await items.updateOne({ _id: high }, { $set: { place: low } });
+        await items.updateOne({ _id: low }, { $set: { place: high }, $unset: { filler: 1 } });
+        await items.deleteOne({ _id: high });
+      },
+      () => takeSnapshot({ source: sourceSet.uri, location: recorded.location, log: recorded.name, limits: { largeBytes: 0, rangeMs: 0 } }),
+    );
+    const to = await recorded.caughtUp();
+    await restore({ location: recorded.location, log: recorded.name, target: targetSet.uri, to });
+    await expectEqual();
+  });
+
+  test("with filters and renames, for the namespaces that they name", async () => {
+    await using recorded = await RecordedLog.of(sourceSet.uri);
+    for (const name of ["shop", "stock"])
+      await source
+        .db(name)
+        .collection("items")
+        .insertMany([{ n: 1 }, { n: 2 }]);
+    await source.db("shop").createCollection("view", { viewOn: "items", pipeline: [] });
+    await source.db("shop").createCollection("series", { timeseries: { timeField: "at" } });
+    await takeSnapshot({ source: sourceSet.uri, location: recorded.location, log: recorded.name });
+    await source.db("shop").collection("items").insertOne({ n: 3 });
+    await source.db("shop").collection("series").insertOne({ at: new Date() });
+    const to = await recorded.caughtUp();
+    const options = { location: recorded.location, log: recorded.name, target: targetSet.uri, to, ns: ["shop.*"], renames: ["shop=old"] };
+    const plan = await planRestore(options);
+    expect(plan.leftOut).toContainEqual(expect.objectContaining({ namespace: "stock.items" }));
+    await restore(options);
+    const expected = Object.entries(await readState(source)).filter(([namespace]) => namespace.startsWith("shop."));
+    const found = Object.entries(await readState(target));
+    expect(found.map(([namespace]) => namespace).sort()).toEqual(expected.map(([namespace]) => namespace.replace("shop", "old")).sort());
+    expect(await target.db("old").collection("view").countDocuments()).toBe(3);
+    expect(await target.db("old").collection("series").countDocuments()).toBe(1);
+  });
+
+  test("users and roles only when asked for", async () => {
+    await using recorded = await RecordedLog.of(sourceSet.uri);
+    await source.db("shop").command({ createRole: "clerk", privileges: [], roles: ["read"] });
+    await source.db("shop").command({ createUser: "anna", pwd: "secret", roles: ["clerk"] });
+    await takeSnapshot({ source: sourceSet.uri, location: recorded.location, log: recorded.name });
+    const options = { location: recorded.location, log: recorded.name, target: targetSet.uri, to: await recorded.caughtUp() };
+    await restore(options);
+    expect((await target.db("shop").command({ usersInfo: 1 })).users).toEqual([]);
+    expect(await restore({ ...options, users: true })).toMatchObject({ users: 2 });
+    expect((await target.db("shop").command({ usersInfo: 1 })).users).toMatchObject([
+      { user: "anna", roles: [{ role: "clerk", db: "shop" }] },
+    ]);
+    for (const client of [source, target]) {
+      await client.db("shop").command({ dropAllUsersFromDatabase: 1 });
+      await client.db("shop").command({ dropAllRolesFromDatabase: 1 });
+    }
+  });
+});
+
+/** `admin.system.version` is always there; of users and roles the collections once made stay. */
+const USER_COLLECTIONS = 1;
+
+describe("a snapshot that was interrupted", () => {
+  test("is not restored from, and goes on with what is finished", async () => {
+    await using recorded = await RecordedLog.of(sourceSet.uri);
+    const names = ["a", "b", "c", "d", "e"];
+    for (const name of names)
+      await source
+        .db("shop")
+        .collection(name)
+        .insertMany(Array.from({ length: 500 }, (_, n) => ({ n })));
+    const stop = new AbortController();
+    const options = { source: sourceSet.uri, location: recorded.location, log: recorded.name, readers: 1 };
+    const interrupted = takeSnapshot({
+      ...options,
+      signal: stop.signal,
+      onProgress: ({ collections }) => {
+        if (collections === 3) stop.abort();
+      },
+    });
+    await expect(interrupted).rejects.toThrow();
+    expect(await listSnapshots(recorded.location, recorded.name)).toEqual([]);
+    const to = await recorded.caughtUp();
+    const request = { location: recorded.location, log: recorded.name, target: targetSet.uri, to };
+    await expect(restore(request)).rejects.toEqual(failsWith("OUTSIDE_COVERAGE"));
+    // Dropped and made again while nobody looked.
+    await source.db("shop").collection("a").drop();
+    await source.db("shop").collection("e").drop();
+    await source.db("shop").collection("e").insertOne({ n: 0 });
+    let read = 0;
+    const taken = await takeSnapshot({ ...options, onProgress: ({ documents }) => (read = documents) });
+    expect(taken.resumed).toBe(true);
+    expect(read).toBeLessThan(taken.documents);
+    const name = snapshotLogName(recorded.name, taken.id);
+    expect(await verifyLog(await recorded.location.log(name), name)).toMatchObject({ ok: true });
+    await restore({ ...request, to: await recorded.caughtUp() });
+    await expectEqual();
+  });
+
+  test("is not taken at all when nobody records the source", async () => {
+    await using recorded = await RecordedLog.of(sourceSet.uri);
+    await recorded.end();
+    await source.db("shop").collection("a").insertOne({});
+    const taken = takeSnapshot({ source: sourceSet.uri, location: recorded.location, log: recorded.name, coverageWaitMs: 300 });
+    await expect(taken).rejects.toEqual(failsWith("OUTSIDE_COVERAGE"));
+    expect(await recorded.location.names()).toEqual([recorded.name]);
+  });
+});
+
+describe("a restore refuses", () => {
+  test("times before the snapshot, targets that hold data, and damage, before it has touched anything", async () => {
+    await using recorded = await RecordedLog.of(sourceSet.uri);
+    const { location, name: log } = recorded;
+    await source
+      .db("shop")
+      .collection("items")
+      .insertMany([{ _id: 1 as never }, { _id: 2 as never }]);
+    const before = await recorded.caughtUp();
+    await expect(restore({ location, log, target: targetSet.uri, to: before })).rejects.toEqual(failsWith("OUTSIDE_COVERAGE"));
+    const { id, restorableFrom } = await takeSnapshot({ source: sourceSet.uri, location, log });
+    await expect(restore({ location, log, target: targetSet.uri, to: restorableFrom - 1n })).rejects.toEqual(failsWith("OUTSIDE_COVERAGE"));
+    const to = await recorded.caughtUp();
+    await expect(restore({ location, log, target: targetSet.uri, to: to + (1000n << 32n) })).rejects.toEqual(failsWith("OUTSIDE_COVERAGE"));
+    await expect(restore({ location, log, target: sourceSet.uri, to })).rejects.toEqual(failsWith("TARGET_NOT_EMPTY"));
+
+    await target
+      .db("shop")
+      .collection("items")
+      .insertOne({ _id: 3 as never });
+    await target.db("shop").collection("others").insertOne({});
+    const held = await readState(target);
+    await expect(restore({ location, log, target: targetSet.uri, to })).rejects.toEqual(failsWith("TARGET_NOT_EMPTY"));
+    expect(differences(held, await readState(target))).toEqual([]);
+
+    await restore({ location, log, target: targetSet.uri, to, force: true });
+    const restored = await readState(target);
+    expect(restored["shop.items"]).toBe((await readState(source))["shop.items"]);
+    expect(restored["shop.others"]).toBe(held["shop.others"]);
+
+    await damage(recorded, id);
+    const failed = await restore({ location, log, target: targetSet.uri, to, force: true }).catch((error: unknown) => error);
+    expect(isOplogError(failed, "DAMAGED")).toBe(true);
+    expect(differences(restored, await readState(target))).toEqual([]);
+  });
+});
+
+/** Flips one bit in the middle of the largest segment of a snapshot. */
+async function damage({ directory }: RecordedLog, snapshot: string): Promise<void> {
+  const files = (await readdir(directory, { recursive: true, withFileTypes: true })).filter(
+    (entry) => entry.isFile() && entry.parentPath.includes(snapshot) && entry.name.endsWith(".segment"),
+  );
+  const contents = await Promise.all(
+    files.map(async (entry) => ({ path: join(entry.parentPath, entry.name), bytes: await readFile(join(entry.parentPath, entry.name)) })),
+  );
+  const { path, bytes } = contents.reduce((largest, one) => (one.bytes.length > largest.bytes.length ? one : largest));
+  bytes[bytes.length >> 1]! ^= 1;
+  await writeFile(path, bytes);
+}
+
+describe("a restore that was interrupted", () => {
+  test("goes on to the same end, and not with other options", async () => {
+    await using recorded = await RecordedLog.of(sourceSet.uri);
+    for (const name of ["a", "b", "c"]) {
+      await source
+        .db("shop")
+        .collection(name)
+        .insertMany(Array.from({ length: 2_000 }, (_, n) => ({ _id: n as never, n })));
+      await source.db("shop").collection(name).createIndex({ n: 1 });
+    }
+    await source.db("shop").createCollection("view", { viewOn: "a", pipeline: [] });
+    await takeSnapshot({ source: sourceSet.uri, location: recorded.location, log: recorded.name, readers: 1 });
+    await source
+      .db("shop")
+      .collection("a")
+      .updateMany({}, { $inc: { n: 1 } });
+    const options = { location: recorded.location, log: recorded.name, target: targetSet.uri, to: await recorded.caughtUp(), lanes: 1 };
+    const stop = new AbortController();
+    const interrupted = restore({
+      ...options,
+      signal: stop.signal,
+      onProgress: (progress) => {
+        if (progress.phase === "loading" && progress.documents > 2_000) stop.abort();
+      },
+    });
+    await expect(interrupted).rejects.toThrow();
+    await expect(restore(options)).rejects.toEqual(failsWith("TARGET_NOT_EMPTY"));
+    await expect(restore({ ...options, to: options.to - 1n, resume: true })).rejects.toEqual(failsWith("BAD_INPUT"));
+    await restore({ ...options, resume: true });
+    await expectEqual();
+    await expect(restore({ ...options, resume: true })).rejects.toEqual(failsWith("BAD_INPUT"));
+  });
+});
