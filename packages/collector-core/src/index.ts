@@ -58,6 +58,7 @@ export {
   sealSegment,
 } from "./segment.js";
 export { DEFAULT_SEGMENT_LIMITS, type SegmentLimits } from "./segment-writer.js";
+export { findBlindSpots, mayReadOplog } from "./source/blind-spots.js";
 export { ChangeStreamSource, type ChangeStreamSourceOptions } from "./source/change-stream.js";
 export {
   CAPTURE_MODES,

@@ -35,6 +35,12 @@ export function clusterTimeOfToken(data: string): ClusterTime | undefined {
     : undefined;
 }
 
+/**
+ * A high-water mark stands between events: all before its cluster time were shown, of its own time some may still come. It ends (at 30 digits) where
+ * an event's token goes on with which event it is.
+ */
+export const isHighWaterMark = (data: string): boolean => data.length <= 30;
+
 /** A token document from the hex text that users type and logs print. */
 export const tokenFromData = (data: string): Buffer => Buffer.from(BSON.serialize({ _data: data.toUpperCase() }));
 

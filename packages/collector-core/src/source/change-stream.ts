@@ -3,8 +3,10 @@ import type { Batch } from "../batch.js";
 import type { ClusterTime } from "../cluster-time.js";
 import { OplogError } from "../errors.js";
 import { makeClient } from "../mongo-client.js";
-import { type Position, positionOfToken } from "../position.js";
+import { isHighWaterMark, type Position, positionOfToken, tokenData } from "../position.js";
 import type { SourceIdentity } from "../segment.js";
+import { BlindSpotStream } from "./blind-spot-stream.js";
+import { findBlindSpots, mayReadOplog } from "./blind-spots.js";
 import { codeOf } from "./classify-error.js";
 import { identifyDeployment, newestClusterTime, oldestClusterTime, processIds, readOplogWindow } from "./deployment.js";
 import { RawCursor } from "./raw-cursor.js";
@@ -33,6 +35,8 @@ export class ChangeStreamSource implements Source {
   private identity: SourceIdentity | undefined;
   /** The first way of opening that the server took; kept, so that a reopened stream is the same stream. */
   private accepted: StreamOptions | undefined;
+  /** Whether what the stream does not show can be read from the oplog. */
+  private oplogReadable: boolean | undefined;
 
   constructor({ uri, database = null }: ChangeStreamSourceOptions) {
     this.client = makeClient(uri, "source");
@@ -55,7 +59,14 @@ export class ChangeStreamSource implements Source {
     const opened = positionOfToken(first.postBatchToken);
     // Resumed: what is stored already decides. Begun anew: a high-water mark at T precedes the events of T.
     const position: Position = start.kind === "after" ? start.position : opened;
-    return new ChangeEventStream(cursor, position, opened.clusterTime - 1n, sharded, streamNotes(options), signal);
+    const notes = streamNotes(options);
+    // Decided once: what the log holds must not depend on when a stream was opened.
+    this.oplogReadable ??= !sharded && (await mayReadOplog(this.client));
+    if (!this.oplogReadable) notes.push(this.blindSpots(sharded));
+    const stream = new ChangeEventStream(cursor, position, opened.clusterTime - 1n, sharded, notes, signal);
+    if (!this.oplogReadable) return stream;
+    const find = (after: ClusterTime, to: ClusterTime) => findBlindSpots(this.client, after, to, this.database);
+    return new BlindSpotStream(stream, find, shownTo(position));
   }
 
   newest(): Promise<ClusterTime> {
@@ -73,6 +84,15 @@ export class ChangeStreamSource implements Source {
 
   close(): Promise<void> {
     return this.client.close();
+  }
+
+  /** What is neither shown nor read from the oplog. */
+  private blindSpots(sharded: boolean): string {
+    const admin = this.database === null ? ", nor what is written in admin (users and roles) and config" : "";
+    const why = sharded
+      ? "the shards' oplogs can't be read through mongos"
+      : "our user may not read local.oplog.rs (clusterMonitor would allow it)";
+    return `A change stream does not show an applyOps that a client ran in one atomic batch${admin}; ${why}, so such changes are missing without a trace.`;
   }
 
   private async startFields(start: StartPoint): Promise<Document> {
@@ -112,6 +132,10 @@ export class ChangeStreamSource implements Source {
     throw refused;
   }
 }
+
+/** Up to where nothing is missing at a position. */
+const shownTo = ({ token, clusterTime }: Position): ClusterTime =>
+  token && isHighWaterMark(tokenData(token)) ? clusterTime - 1n : clusterTime;
 
 class ChangeEventStream implements EventStream {
   private readonly reader: ReplyReader;

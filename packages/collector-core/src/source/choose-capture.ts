@@ -1,10 +1,9 @@
-import type { MongoClient } from "mongodb";
 import type { ClusterTime } from "../cluster-time.js";
 import { OplogError } from "../errors.js";
 import { makeClient } from "../mongo-client.js";
 import type { EventFormat, SourceIdentity } from "../segment.js";
+import { mayReadOplog } from "./blind-spots.js";
 import { ChangeStreamSource } from "./change-stream.js";
-import { codeOf } from "./classify-error.js";
 import { identifyDeployment } from "./deployment.js";
 import { OplogSource } from "./oplog-source.js";
 import type { EventStream, OplogWindow, Source, StartPoint } from "./source.js";
@@ -78,22 +77,6 @@ export async function chooseCapture({
     await client.close();
   }
 }
-
-async function mayReadOplog(client: MongoClient): Promise<boolean> {
-  try {
-    await client
-      .db("local")
-      .collection("oplog.rs")
-      .findOne({}, { projection: { ts: 1 } });
-    return true;
-  } catch (error) {
-    if (REFUSED.has(codeOf(error) ?? 0)) return false;
-    throw error;
-  }
-}
-
-/** Unauthorized, and what hosted deployments answer that do not show `local`. */
-const REFUSED = new Set([13, 8000]);
 
 /** Is the source that suits the deployment, from the first time that the deployment answers. */
 class AutoSource implements Source {
