@@ -51,6 +51,8 @@ export interface CollectorOptions {
   machine?: Machine;
 }
 
+const SILENT = pino({ enabled: false });
+
 /** A log this far ahead of its source is not behind by clock skew: the source is another one, or was put back to an older state. */
 const AHEAD_SECONDS = 60;
 
@@ -75,7 +77,8 @@ export class Collector {
   private readonly troubles: Troubles;
   private readonly self: Writer;
   private readonly gaps: { allowed: number };
-  /** True from the durable starting position on: until then a recovered trouble means `starting` again. */
+  private identity: SourceIdentity | undefined;
+  /** True once a stream is read, which is after the starting position is durable. */
   private started = false;
   private stopping = false;
 
@@ -87,7 +90,7 @@ export class Collector {
       exitWhenCaughtUp: false,
       takeOver: false,
       codec: DEFAULT_CODEC,
-      logger: pino({ enabled: false }),
+      logger: SILENT,
       clock: systemClock,
       ...options,
       name: checkLogName(options.name),
@@ -129,7 +132,8 @@ export class Collector {
       await this.capture(signal);
       return true;
     } catch (error) {
-      if (!isOplogError(error, "FENCED")) throw error;
+      // When stopped as well, what we have read is read again at the next start.
+      if (!isOplogError(error, "FENCED") || signal.aborted) throw error;
       const checkpoint = await this.troubles.trying("store", signal, () => store.readCheckpoint(), isFatalStoreError);
       if (checkpoint?.writer?.id !== this.self.id) throw error;
       return false;
@@ -139,10 +143,13 @@ export class Collector {
   private async capture(signal: AbortSignal): Promise<void> {
     const { source, store, exitWhenCaughtUp, clock, logger } = this.options;
     const { troubles, gaps } = this;
-    this.stopping = false;
+    this.started = this.stopping = false;
+    this.showState();
     const identify = () => this.identify();
-    const identity = await troubles.trying("source", signal, identify, isHopeless);
-    const recovered = await troubles.trying("store", signal, () => claimLog(store, this.self, this.options), isFatalStoreError);
+    this.identity ??= await troubles.trying("source", signal, identify, isHopeless);
+    const { identity } = this;
+    const claim = () => claimLog(store, this.self, this.options);
+    const recovered = identity && (await troubles.trying("store", signal, claim, isFatalStoreError));
     if (!identity || recovered === undefined) return; // stopped before anything began
     const onOpened = (stream: EventStream) => this.showRunning(stream);
     const streams = new StreamKeeper({ source, identity, identify, gaps, exitWhenCaughtUp, troubles, clock, logger, onOpened });

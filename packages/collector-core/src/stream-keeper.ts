@@ -1,7 +1,8 @@
 import type { Logger } from "pino";
 import type { Clock } from "./clock.js";
+import type { ClusterTime } from "./cluster-time.js";
 import { describeError } from "./describe-error.js";
-import { OplogError } from "./errors.js";
+import { isOplogError, OplogError } from "./errors.js";
 import { comparePositions } from "./position.js";
 import { checkSameSource } from "./recover.js";
 import { refusal } from "./refusal.js";
@@ -148,29 +149,31 @@ export class StreamKeeper {
   private async mend(error: unknown, writer: SegmentWriter): Promise<void> {
     const { logger, troubles } = this.options;
     const kind = classifySourceError(error);
-    if (kind === "fatal" || kind === "too-large") throw refusal("source", error);
-    if (kind === "history-lost" && (await this.goOnAfterLoss(error, writer))) return;
-    logger.warn({ ...describeError(error) }, "the source's stream broke; it is opened again");
+    const after = isOplogError(error) ? error.details.goOnAfter : undefined;
+    if (kind === "fatal" || (kind === "too-large" && after === undefined)) throw refusal("source", error);
+    if ((kind === "history-lost" || kind === "too-large") && (await this.goOnAfterLoss(error, writer, after))) return;
     if (kind === "restart-at-time" && !this.byTime) {
-      this.byTime = true; // the source works, and is only to be asked in another way
+      logger.warn({ ...describeError(error) }, "the source's stream does not know our token; it is opened again at its cluster time");
+      this.byTime = true; // no failed try: the source is only to be asked in another way
       return;
     }
     await troubles.failed("source", error, this.stopped.signal, { atOnce: true });
   }
 
   /**
-   * The source no longer has what follows our position. Stops here, or stores the hole and begins a new timeline after it. False when the source
-   * is to be asked again.
+   * The source no longer has what follows our position, or can't deliver what is up to `after`. Stops here, or stores the hole and begins a new
+   * timeline after it. False when the source is to be asked again.
    */
-  private async goOnAfterLoss(cause: unknown, writer: SegmentWriter): Promise<boolean> {
+  private async goOnAfterLoss(cause: unknown, writer: SegmentWriter, after?: ClusterTime): Promise<boolean> {
     const { source, gaps, clock, logger } = this.options;
     await writer.flush(); // first of all: the source may never show again what is in hand
+    if (gaps.allowed === 0 && after !== undefined) throw cause;
     if (gaps.allowed === 0)
       throw new OplogError("HISTORY_LOST", "The source's oplog no longer holds our position: what happened since then can't be captured", {
         cause,
         hint: "What is stored stays restorable. Go on with a gap (collect --accept-gap), or reset the log, and take a base snapshot; give the source a larger oplog.",
       });
-    const stream = await this.patiently(this.openAfterLoss(writer));
+    const stream = await this.patiently(after === undefined ? this.openAfterLoss(writer) : this.open({ kind: "time", after }));
     if (!stream) return true;
     if ("failed" in stream) {
       if (classifySourceError(stream.failed) === "fatal") throw refusal("source", stream.failed);

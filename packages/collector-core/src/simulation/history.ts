@@ -129,7 +129,7 @@ export class History {
           documentKey: { _id: number },
           fullDocument: { _id: number, text: "x".repeat(random.chance(0.1) ? random.between(100, 2000) : random.between(0, 40)) },
         };
-    const bytes = Buffer.from(BSON.serialize({ _id: BSON.deserialize(token, { promoteValues: false }), ...rest }));
+    const bytes = wrap([element(0x03, "_id", token), Buffer.from(BSON.serialize(rest)).subarray(4, -1)]);
     this.events.push({ bytes, token: tokens.at(-1)!, time });
     if (fragments === 1) this.wire.push({ bytes, token: tokens[0]!, tokenDocument: token, time, at, endsStream: invalidate });
     else this.addFragments(bytes, tokens, token, time, at, invalidate);

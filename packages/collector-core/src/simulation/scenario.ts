@@ -72,6 +72,8 @@ export interface Scenario {
   replyEvents: number;
   maxRetries: number;
   takeOver: boolean;
+  /** The last collector is not stopped, but ends when it has caught up. */
+  exitWhenCaughtUp: boolean;
   clockSkewMs: number[];
   store: StoreFaults;
   storeDown: Period[];
@@ -107,7 +109,6 @@ export function scenarioOf(seed: number): Scenario {
       const start = RUN_START + random.next() * (calmFrom - RUN_START);
       return [start, Math.min(calmFrom, start + 500 * 100 ** random.next())] as const;
     });
-  const takeOver = random.chance(0.3);
   return {
     seed,
     history: {
@@ -129,7 +130,8 @@ export function scenarioOf(seed: number): Scenario {
     },
     replyEvents: random.chance(0.5) ? random.between(1, 5) : random.between(6, 50),
     maxRetries: random.chance(0.2) ? random.between(0, 8) : Number.POSITIVE_INFINITY,
-    takeOver,
+    takeOver: random.chance(0.3),
+    exitWhenCaughtUp: random.chance(0.3),
     clockSkewMs: Array.from({ length: 3 }, () => (random.chance(0.7) ? 0 : random.between(-120_000, 120_000))),
     store: { refused: rate(), requestLost: rate(), answerLost: rate(), doneLater: rate(), hangs: rate(0.15), slow: rate() },
     storeDown: periods(0.15),

@@ -4,9 +4,10 @@ import { type Position, positionOfToken, tokenData } from "../position.js";
 import type { SourceIdentity } from "../segment.js";
 import { type CursorReply, ReplyReader } from "../source/reply-batch.js";
 import type { EventStream, OplogWindow, Source, StartPoint } from "../source/source.js";
-import { countWhile, element, type History, highWaterToken, tokenDocument, wrap } from "./history.js";
+import { countWhile, element, highWaterToken, tokenDocument, wrap } from "./history.js";
 import type { Random } from "./random.js";
 import { drawFault, type Scenario } from "./scenario.js";
+import type { SimulatedOplog } from "./simulated-oplog.js";
 import type { SimulatedProcess } from "./simulated-process.js";
 import { networkError, never, SOCKET_TIMEOUT_MS, serverError, within } from "./simulated-store.js";
 import type { VirtualTime } from "./virtual-time.js";
@@ -25,7 +26,7 @@ export class SimulatedSource implements Source {
   readonly format = "change-event";
 
   constructor(
-    readonly history: History,
+    readonly oplog: SimulatedOplog,
     readonly process: SimulatedProcess,
     readonly scenario: Scenario,
     readonly time: VirtualTime,
@@ -37,14 +38,14 @@ export class SimulatedSource implements Source {
     this.call("identify", (fate) => ({
       replicaSetId: fate === "otherDeployment" && !this.witness.isEmpty ? "other" : "set-1",
       setName: "rs",
-      sharded: false,
+      sharded: this.scenario.history.sharded,
       version: "6.0.5",
       database: null,
     }));
 
-  newest = (): Promise<ClusterTime> => this.call("newest", () => this.newestTime());
+  newest = (): Promise<ClusterTime> => this.call("newest", () => this.oplog.newest());
 
-  oplogWindow = (): Promise<OplogWindow> => this.call("oplogWindow", () => ({ oldest: this.oldestTime(), newest: this.newestTime() }));
+  oplogWindow = (): Promise<OplogWindow> => this.call("oplogWindow", () => ({ oldest: this.oplog.oldest(), newest: this.oplog.newest() }));
 
   open = (start: StartPoint, signal: AbortSignal): Promise<EventStream> =>
     this.call(`open ${start.kind}`, () => {
@@ -57,24 +58,6 @@ export class SimulatedSource implements Source {
   processIds = async (): Promise<string[]> => ["1"];
 
   close = async (): Promise<void> => {};
-
-  newestTime = (): ClusterTime => this.history.entries[countWhile(this.history.entries, ({ at }) => at <= this.time.now) - 1]!.time;
-
-  /** What the source has cut off ends before this. */
-  oldestTime(): ClusterTime {
-    const { retentionMs } = this.scenario;
-    if (retentionMs === null) return this.history.entries[0]!.time;
-    // The newest entry always stays.
-    const { entries } = this.history;
-    const from = this.time.now - retentionMs;
-    const newest = countWhile(entries, ({ at }) => at <= this.time.now) - 1;
-    return entries[
-      Math.min(
-        newest,
-        countWhile(entries, ({ at }) => at < from),
-      )
-    ]!.time;
-  }
 
   /** What the network or the server does instead of answering; thrown, or a fate that the answer itself has. */
   fate(): Fate {
@@ -124,8 +107,9 @@ export class SimulatedSource implements Source {
   }
 
   private openAt(start: StartPoint, signal: AbortSignal): SimulatedStream {
-    const { history, scenario } = this;
-    const oldest = this.oldestTime();
+    const { oplog, scenario } = this;
+    const { history } = oplog;
+    const oldest = oplog.oldest();
     const stream = (position: Position, opened: ClusterTime, next: number) =>
       new SimulatedStream(this, position, opened - 1n, next, signal);
     const atTime = (time: ClusterTime, position = positionOfToken(tokenDocument(highWaterToken(time)))) => {
@@ -138,7 +122,7 @@ export class SimulatedSource implements Source {
     };
     switch (start.kind) {
       case "now":
-        return atTime(this.newestTime() + 1n);
+        return atTime(oplog.newest() + 1n);
       case "oldest":
         return atTime(oldest + 1n);
       case "time":
@@ -210,7 +194,7 @@ class SimulatedStream implements EventStream {
     if (!process.alive) return never();
     const fate = source.fate();
     // In the midst of a transaction a server has more to show at once, and never an empty reply.
-    const { wire } = source.history;
+    const { wire } = source.oplog.history;
     if (fate === "stalls" && wire[this.next - 1]?.time !== wire[this.next]?.time) this.stalled = true;
     if (fate !== "ok" && fate !== "slow") source.witness.note(() => `${process.pid} getMore: ${fate}`);
     return new Promise((resolve, reject) => {
@@ -240,22 +224,23 @@ class SimulatedStream implements EventStream {
         );
       const until = this.stalled
         ? AWAIT_MS
-        : Math.min(AWAIT_MS, Math.max(0, (source.history.wire[this.next]?.at ?? Number.POSITIVE_INFINITY) - source.time.now));
+        : Math.min(AWAIT_MS, Math.max(0, (wire[this.next]?.at ?? Number.POSITIVE_INFINITY) - source.time.now));
       answer(until + random.next() * (fate === "slow" ? 5_000 : 10));
     });
   }
 
   private reply(ends: boolean): CursorReply {
     const { source } = this;
-    const { history, scenario, random, time } = source;
+    const { oplog, scenario, random, time } = source;
+    const { wire } = oplog.history;
     if (this.stalled) return replyOf([], this.lastToken, 1n);
-    const first = history.wire[this.next];
-    if (first && first.time < source.oldestTime()) throw serverError(136, "CappedPositionLost");
-    const visible = countWhile(history.wire, ({ at }) => at <= time.now);
+    const first = wire[this.next];
+    if (first && first.time < oplog.oldest()) throw serverError(136, "CappedPositionLost");
+    const visible = countWhile(wire, ({ at }) => at <= time.now);
     let end = Math.min(visible, this.next + random.between(1, scenario.replyEvents));
-    const closing = history.wire.findIndex(({ endsStream }, index) => endsStream && index >= this.next && index < end);
+    const closing = wire.findIndex(({ endsStream }, index) => endsStream && index >= this.next && index < end);
     if (closing >= 0) end = closing + 1;
-    const documents = history.wire.slice(this.next, end);
+    const documents = wire.slice(this.next, end);
     this.next = end;
     if (documents.length > 0) this.lastToken = documents.at(-1)!.tokenDocument;
     // With nothing outstanding the server's token may be ahead of the last event's.
@@ -265,9 +250,10 @@ class SimulatedStream implements EventStream {
 
   private advance(): void {
     const { source, next } = this;
-    let mark = source.newestTime();
+    const { wire } = source.oplog.history;
+    let mark = source.oplog.newest();
     // On a sharded cluster a shard may be about to send an event of the very time that the mark names.
-    const coming = source.history.wire[next];
+    const coming = wire[next];
     if (coming && coming.at < source.time.now + 1_000 && source.scenario.history.sharded && source.random.chance(0.3)) mark = coming.time;
     const token = highWaterToken(mark);
     if (token > tokenData(this.lastToken)) this.lastToken = tokenDocument(token);

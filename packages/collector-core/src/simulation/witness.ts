@@ -6,6 +6,7 @@ import type { CollectorStatus } from "../status.js";
 import type { Checkpoint } from "../store.js";
 import type { History } from "./history.js";
 import type { Scenario } from "./scenario.js";
+import type { SimulatedOplog } from "./simulated-oplog.js";
 import type { SimulatedProcess } from "./simulated-process.js";
 import type { VirtualTime } from "./virtual-time.js";
 
@@ -25,18 +26,19 @@ export class Witness {
   /** Which of the history's events the log holds: from, to before. */
   readonly held: [number, number][] = [];
   readonly notes: string[] = [];
+  private readonly history: History;
   private newest: { header: SegmentHeader; hash: Buffer } | null = null;
   private readonly readUpTo = new Map<SimulatedProcess, number>();
   private readonly gapsOf = new Map<SimulatedProcess, number>();
 
   constructor(
-    private readonly history: History,
+    private readonly oplog: SimulatedOplog,
     private readonly scenario: Scenario,
     private readonly time: VirtualTime,
-    /** The oldest cluster time that the source still holds. */
-    private readonly oldestTime: () => ClusterTime,
     private readonly tracing: boolean,
-  ) {}
+  ) {
+    this.history = oplog.history;
+  }
 
   note(what: () => string): void {
     if (this.tracing) this.notes.push(`${((this.time.now % 86_400_000) / 1000).toFixed(3).padStart(9)} ${what()}`);
@@ -132,7 +134,7 @@ export class Witness {
   get isHistoryLost(): boolean {
     if (!this.position) return false;
     const { clusterTime } = this.position;
-    return this.scenario.unknownTokens > 0 ? clusterTime <= this.oldestTime() : clusterTime < this.oldestTime();
+    return this.scenario.unknownTokens > 0 ? clusterTime <= this.oplog.oldest() : clusterTime < this.oplog.oldest();
   }
 
   get isEmpty(): boolean {
@@ -170,11 +172,12 @@ export class Witness {
     const gaps = (this.gapsOf.get(by) ?? 0) + 1;
     this.gapsOf.set(by, gaps);
     if (gaps > by.gapsAllowed) wrong(`is gap ${gaps} of a run that may leave ${by.gapsAllowed}`);
-    if (!this.isHistoryLost) wrong("is a gap where the source still has what follows");
     if (end < this.durable) wrong("is a gap that ends before it begins");
-    // Who may not read the oplog does not know how far it reaches back.
-    if (header.to.clusterTime > this.oldestTime() + 1n && this.scenario.source.fatal === 0)
-      wrong("is a gap that leaves out more than the source has cut off");
+    const { source, history } = this.scenario;
+    if (!this.isHistoryLost && source.spuriousLoss === 0) wrong("is a gap where the source still has what follows");
+    // How far it reaches back can't always be known: not by who may not read the oplog, and not through mongos.
+    const isKnown = source.fatal === 0 && source.spuriousLoss === 0 && !history.sharded;
+    if (isKnown && header.to.clusterTime > this.oplog.oldest() + 1n) wrong("is a gap that leaves out more than the source has cut off");
     if (this.eventsUpTo(header.from) !== this.durable || this.history.eventsUpToTime(header.from.clusterTime) > this.durable)
       wrong("is a gap that does not begin where the log ends");
   }
