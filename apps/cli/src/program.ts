@@ -5,6 +5,7 @@ import { addApply } from "./commands/apply.js";
 import { addCollect } from "./commands/collect.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addEvents } from "./commands/events.js";
+import { addExport } from "./commands/export.js";
 import { addRange } from "./commands/range.js";
 import { addRestore } from "./commands/restore.js";
 import { addSnapshot } from "./commands/snapshot.js";
@@ -19,7 +20,7 @@ export function makeProgram(): Command {
     .configureOutput({ writeErr: (text) => process.stderr.write(redact(text)) })
     .showHelpAfterError("(oplog --help lists the commands, oplog COMMAND --help their options)")
     .addHelpText("after", HELP);
-  for (const add of [addCollect, addRange, addEvents, addVerify, addDoctor, addSnapshot, addApply, addRestore]) add(program);
+  for (const add of [addCollect, addRange, addEvents, addVerify, addDoctor, addSnapshot, addApply, addRestore, addExport]) add(program);
   return program;
 }
 

@@ -22,7 +22,7 @@ import { type Ddl, isWrite, type Operation, splitNamespace, type Write } from ".
 import { OplogEntryReader } from "./oplog-entry.js";
 import { comparePlaces, type LogPlace, type Progress } from "./progress.js";
 import type { Routing } from "./routing.js";
-import { entryFinder, readSegments, type SegmentRange } from "./segment-range.js";
+import { entryFinder, firstAfter, readSegments, type SegmentRange } from "./segment-range.js";
 import { collectionUuid } from "./snapshot/ddl-events.js";
 import type { ReplayFilter } from "./snapshot/replay-filter.js";
 import type { ApplyMode } from "./statement.js";
@@ -114,7 +114,8 @@ export class ApplyRun {
       onEvents(this.tally.seen);
       signal?.throwIfAborted();
     }
-    return null;
+    const beyond = await firstAfter(store, range);
+    return beyond && printPosition(beyond);
   }
 
   /** Returns a promise only where there is something to wait for: most writes just join a window. */

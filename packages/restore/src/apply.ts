@@ -51,6 +51,8 @@ export interface ApplyOptions extends RoutingOptions {
   patienceMs?: number;
   /** Over a base snapshot: which operations are in what was loaded already. */
   base?: ReplayFilter;
+  /** What the plan and the report are to say besides. */
+  notes?: readonly string[];
   signal?: AbortSignal;
   onProgress?: (progress: ApplyProgress) => void;
   /** Called when all is applied, before the marks go: whoever marks more than this apply must never find neither mark. */
@@ -83,6 +85,7 @@ async function prepare(options: Omit<ApplyOptions, "onProgress" | "beforeEnd">):
   const routed: RoutingOptions = { ...options, alsoWanted: await alsoWanted(options) };
   const plan = planApply({
     ...routed,
+    notes: options.notes,
     log: options.log,
     coverage,
     headers,
@@ -154,7 +157,7 @@ class Applying {
   async run(started: number): Promise<ApplyReport> {
     try {
       const report = await this.persist(started);
-      report.notes.push(...this.interruptions, ...(await putBackTtl(this.client, this.progress.ttl)));
+      report.notes.push(...(this.options.notes ?? []), ...this.interruptions, ...(await putBackTtl(this.client, this.progress.ttl)));
       await this.options.beforeEnd?.();
       await this.progress.end();
       return report;

@@ -4,6 +4,7 @@ import {
   documentsIn,
   hashSegment,
   OplogError,
+  type Position,
   positionOfEvent,
   readPayload,
   type SealedSegment,
@@ -49,6 +50,19 @@ export async function* readSegments(store: Store, range: SegmentRange, from = ra
   }
   if (ahead) yield await ahead;
 }
+
+/** The first event after the range, as far as its timeline goes. */
+export async function firstAfter(store: Store, { to, ...range }: SegmentRange): Promise<Position | null> {
+  for await (const { header, payload } of readSegments(store, { ...range, after: to, to: LAST_TIME })) {
+    for (const event of documentsIn(payload)) {
+      const position = positionOfEvent(event, header.format);
+      if (position.clusterTime > to) return position;
+    }
+  }
+  return null;
+}
+
+const LAST_TIME: ClusterTime = (1n << 64n) - 1n;
 
 async function readOne(store: Store, header: SegmentHeader): Promise<ReadSegment> {
   const segment = await store.read(header.number);

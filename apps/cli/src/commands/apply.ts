@@ -1,8 +1,22 @@
-import { OplogError, parseTime, readCoverage, resolveTime, resolveUri, type Store, type Time } from "@oplog-collector/collector-core";
-import { type ApplyOptions, apply, DEFAULT_LANES, planOf } from "@oplog-collector/restore";
+import { parseTime, readCoverage, resolveRange, resolveUri, type Store, type Time } from "@oplog-collector/collector-core";
+import {
+  type ApplyOptions,
+  type ApplyProgress,
+  type ApplyReport,
+  apply,
+  DEFAULT_LANES,
+  type Plan,
+  planOf,
+  wholeTransactions,
+} from "@oplog-collector/restore";
 import { type Command, InvalidArgumentError } from "commander";
+import { count, duration, size } from "../amounts.js";
+import { EXIT } from "../exit-code.js";
 import { type LogOptions, nameOption, storeOption, withLog } from "../open-log.js";
-import { printJson } from "../print.js";
+import { printJson, printLine, tell } from "../print.js";
+import { progressLine } from "../progress-line.js";
+import { stopSignal } from "../stop-signal.js";
+import { table } from "../table.js";
 
 interface ApplyCommandOptions extends LogOptions {
   from: Time;
@@ -12,6 +26,8 @@ interface ApplyCommandOptions extends LogOptions {
   excludeNs?: string[];
   rename?: string[];
   lanes: number;
+  users?: boolean;
+  resume?: boolean;
   dryRun?: boolean;
   json?: boolean;
 }
@@ -19,9 +35,9 @@ interface ApplyCommandOptions extends LogOptions {
 export const addApply = (program: Command): void => {
   program
     .command("apply")
-    .summary("applies a range of a log to a target")
+    .summary("applies a range of a log to a deployment")
     .description(
-      "Applies the events after --from, up to and including --to, to the target, which must hold what the source held at --from.",
+      "Applies the events after --from, up to and including --to, to the target, which must hold what the source held at --from. The range is verified before anything is applied; transactions are applied whole; while it runs, the target's TTL monitor is off.",
     )
     .addOption(storeOption())
     .addOption(nameOption())
@@ -34,35 +50,123 @@ export const addApply = (program: Command): void => {
       "--rename <a=b...>",
       'another name on the target: "shop=shop_old" for a database, "shop.orders=shop.orders_old" for a collection',
     )
-    .option("--lanes <n>", "documents written in parallel", parseLanes, DEFAULT_LANES)
+    .option("--lanes <n>", "writes in parallel", parseLanes, DEFAULT_LANES)
+    .option("--users", "users and roles too, where the log has them (the raw oplog)")
+    .option("--resume", "go on with an apply that was interrupted, with the same options")
     .option("--dry-run", "print the plan and apply nothing")
     .option("--json", "print one JSON document")
+    .addHelpText("after", HELP)
     .action(applyCommand);
 };
 
+const HELP = `
+TIME is ISO-8601 ("2026-11-22T14:05:24.269Z"), a cluster time ("1795356656,17"), a resume token, or "now" (the end of what is covered).
+Exits with 3 when the log does not cover the range, 4 when a segment is damaged (nothing is applied then), 6 when another apply is running.
+
+Examples:
+  $ oplog apply --store env:STORE --name shop --from 1795356000,1 --to 2026-11-22T14:05:24.269Z --target mongodb://127.0.0.1:27018 --dry-run
+  $ oplog apply --store env:STORE --name shop --from 1795356000,1 --to now --target env:TARGET --ns 'shop.*' --rename shop=shop_copy`;
+
 async function applyCommand(options: ApplyCommandOptions): Promise<void> {
-  await withLog(options, async (store) => {
-    const request = await requestOf(options, store);
-    await printJson(options.dryRun ? { plan: await planOf(request) } : await apply(request));
-  });
+  using stop = stopSignal();
+  const line = progressLine();
+  const started = Date.now();
+  try {
+    await withLog(options, async (store) => {
+      const show = (progress: ApplyProgress) => line.show(`apply: ${textOfProgress(progress, Date.now() - started)}`);
+      const request: ApplyOptions = { ...(await requestOf(options, store)), signal: stop.signal, onProgress: show };
+      if (options.dryRun) {
+        const plan = await planOf(request);
+        return options.json ? printJson({ plan }) : printLine(textOfPlan(plan));
+      }
+      const report = await apply(request);
+      line.clear();
+      return options.json ? printJson(report) : printLine(textOfReport(report));
+    });
+  } catch (error) {
+    line.clear();
+    if (!stop.signal.aborted) throw error;
+    tell("oplog: interrupted; the target is incomplete. Run the same command with --resume to go on.");
+    process.exitCode = EXIT.interrupted;
+  }
 }
 
 async function requestOf(options: ApplyCommandOptions, store: Store): Promise<ApplyOptions> {
-  const coverage = await readCoverage(store);
-  const after = await resolveTime(options.from, store, coverage);
-  const to = await resolveTime(options.to, store, coverage);
-  if (to < after) throw new OplogError("BAD_INPUT", `--from ${options.from.text} is after --to ${options.to.text}`, { hint: "Swap them." });
+  const range = await resolveRange({ from: options.from, to: options.to }, store, await readCoverage(store));
   return {
+    ...(await wholeTransactions(store, range)),
     store,
     log: options.name,
     target: resolveUri(options.target),
-    after,
-    to,
     lanes: options.lanes,
     ns: options.ns,
     excludeNs: options.excludeNs,
     renames: options.rename,
+    users: options.users,
+    resume: options.resume,
   };
+}
+
+/** Before this the rate says little, so no time left is guessed. */
+const SETTLED_MS = 2_000;
+
+function textOfProgress(progress: ApplyProgress, ms: number): string {
+  switch (progress.phase) {
+    case "verifying":
+      return `verified ${count(progress.segments)} of ${count(progress.segmentsInAll)} segments`;
+    case "waiting":
+      return `waiting for the target: ${progress.reason}`;
+    case "applying": {
+      const { events, eventsInAll } = progress;
+      const rate = ms > 0 ? (events * 1000) / ms : 0;
+      const left = ms >= SETTLED_MS && rate > 0 && eventsInAll > events ? `, ${duration(((eventsInAll - events) * 1000) / rate)} left` : "";
+      const percent = eventsInAll > 0 ? Math.floor(Math.min(1, events / eventsInAll) * 100) : 100;
+      return `${percent} %: ${count(events)} of ${count(eventsInAll)} events, ${count(Math.round(rate))}/s${left}`;
+    }
+  }
+}
+
+function textOfPlan({ from, to, segments, target, lanes, filters, renames, skipped, notes }: Plan): string {
+  return [
+    `Apply the events after ${from}, up to ${to}: up to ${count(segments.events)} events (${size(segments.bytes)}) in ${count(segments.count)} segments, onto ${target} in ${lanes} lanes.`,
+    ...(filters.ns.length > 0 ? [`Only ${filters.ns.join(", ")}.`] : []),
+    ...(filters.excludeNs.length > 0 ? [`Without ${filters.excludeNs.join(", ")}.`] : []),
+    ...(renames.length > 0 ? [`Renamed: ${renames.join(", ")}.`] : []),
+    ...(skipped.length > 0
+      ? [
+          "",
+          table(
+            ["left out", "operation", "events", "why"],
+            skipped.map(({ namespace, operation, events, why }) => [namespace, operation, count(events), why]),
+          ),
+        ]
+      : []),
+    ...notes.map((note) => `\n${note}`),
+  ].join("\n");
+}
+
+function textOfReport({
+  events,
+  skipped,
+  cutTransactions,
+  lastApplied,
+  firstNotApplied,
+  durationMs,
+  eventsPerSecond,
+  notes,
+}: ApplyReport): string {
+  return [
+    `Events applied: ${count(events)} in ${duration(durationMs)}, ${count(eventsPerSecond)}/s`,
+    ...skipped.map(({ why, events: left }) => `Left out: ${count(left)}: ${why}`),
+    `Last event applied: ${lastApplied ? `${lastApplied.clusterTime} (${lastApplied.wallTime})` : "none, the range is empty"}`,
+    `First event not applied: ${firstNotApplied ? `${firstNotApplied.clusterTime} (${firstNotApplied.wallTime})` : "none, the log ends here"}`,
+    ...(cutTransactions.count > 0
+      ? [
+          `The filter cut ${count(cutTransactions.count)} transactions, only a part of each was applied: ${cutTransactions.first.map(({ clusterTime }) => clusterTime).join(", ")}`,
+        ]
+      : []),
+    ...notes,
+  ].join("\n");
 }
 
 function parseLanes(text: string): number {
