@@ -41,6 +41,12 @@ export function clusterTimeOfToken(data: string): ClusterTime | undefined {
  */
 export const isHighWaterMark = (data: string): boolean => data.length <= 30;
 
+/**
+ * True for the token of an event. The other kind, a high-water mark, stands before the events of its cluster time. After the cluster time come the
+ * version (2) and the kind (128 for an event) as the server's key strings write numbers; in any form but this one it is not taken for an event.
+ */
+export const isEventToken = (data: string): boolean => /^82[0-9A-F]{16}2B022C0100/i.test(data);
+
 /** A token document from the hex text that users type and logs print. */
 export const tokenFromData = (data: string): Buffer => Buffer.from(BSON.serialize({ _data: data.toUpperCase() }));
 

@@ -2,7 +2,7 @@ import { BSON } from "mongodb";
 import type { Batch } from "../batch.js";
 import { type ClusterTime, clusterTime } from "../cluster-time.js";
 import { ChangeEventScan, type EventKind } from "../event.js";
-import { comparePositions, type Position, positionOfToken, tokenData } from "../position.js";
+import { comparePositions, isEventToken, type Position, positionOfToken, tokenData } from "../position.js";
 import { afterName, rawElement, rawElements, rawValue } from "../raw-bson.js";
 import { LastToken } from "./last-token.js";
 
@@ -43,7 +43,10 @@ export class ReplyReader {
     /** On a sharded cluster another shard may still send an event of the same cluster time. */
     private readonly sharded: boolean,
   ) {
-    this.lastToken = new LastToken(position.token ? tokenData(position.token) : "");
+    const token = position.token ? tokenData(position.token) : "";
+    this.lastToken = new LastToken(token);
+    // Resumed after an event: an empty reply then tells that its cluster time is complete.
+    if (isEventToken(token)) this.lastTime = position.clusterTime;
   }
 
   /** Takes the reply's documents over: they are moved in place. `askedAt`: the clock when an empty reply was asked for. */
