@@ -87,6 +87,7 @@ test(
     expect(snapshot.ended, snapshot.ended.stderr).toMatchObject({ code: 0 });
     await new Promise((resolve) => setTimeout(resolve, 2 * SECONDS));
     await load[Symbol.asyncDispose]();
+    expect(snapshot.kills, "kills of snapshot").toBeGreaterThan(0);
     const { id } = JSON.parse(snapshot.ended.stdout);
     const log = snapshotLogName(name, id);
     expect(await verifyLog(await location.log(log), log)).toMatchObject({ ok: true });
@@ -101,6 +102,7 @@ test(
         return ["restore", "--store", store, "--name", name, "--to", to, "--target", target.uri, "--json", again ? "--resume" : "--force"];
       });
       expect(restored.ended, restored.ended.stderr).toMatchObject({ code: 0 });
+      expect(restored.kills, "kills of restore").toBeGreaterThan(0);
       expect(differences(expected, await readState(targetClient)), `seed ${CHAOS_SEED}, round ${round}, ${restored.kills} kills`).toEqual(
         [],
       );

@@ -170,11 +170,16 @@ class Restoring {
     if (this.progress.phase === "evening") await this.even(begunIn === "evening");
     if (this.progress.phase === "building indexes") {
       await this.buildIndexes();
+      await this.enter("users");
+    }
+    let users = 0;
+    if (this.progress.phase === "users") {
+      // Before the log, which has their changes where it is of the raw oplog.
+      if (this.options.users) users = await restoreUsers(client, store, collections);
       await this.enter("applying");
     }
     if (this.progress.phase === "applying")
-      this.applied = await apply({ ...this.request, base: replayFilter(rules, collections), beforeEnd: () => this.enter("users") });
-    const users = this.options.users ? await restoreUsers(client, store, collections) : 0;
+      this.applied = await apply({ ...this.request, base: replayFilter(rules, collections), beforeEnd: () => this.enter("done") });
     return { applied: this.applied, users, notes: this.notes };
   }
 

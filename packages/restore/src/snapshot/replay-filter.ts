@@ -1,7 +1,8 @@
-import type { ClusterTime } from "@oplog-collector/collector-core";
+import { type ClusterTime, formatClusterTime, OplogError, type Store } from "@oplog-collector/collector-core";
 import { isWrite, type Operation } from "../operation.js";
 import type { ApplyMode } from "../statement.js";
 import { compareIds, idsAreComparable } from "./compare-ids.js";
+import { readDdlEvents } from "./ddl-events.js";
 import { type ReplayRules, startTimes } from "./replay-rules.js";
 import { consistentFrom, databaseOf, type SnapshotCollection, startOf } from "./snapshot-collection.js";
 
@@ -52,4 +53,20 @@ function rangeTime({ options, namespace, parts }: SnapshotCollection, key: Buffe
   if (!idsAreComparable(options)) throw new TypeError(`${namespace} was read in ranges, whose order is not known`);
   const range = parts.find(({ upTo }) => upTo === null || compareIds(key, upTo) <= 0);
   return range!.readAt;
+}
+
+/**
+ * For a copy that another tool (mongodump, a file copy of one collection after another) read while its source was written to, between `after` and
+ * `until`: the changes of that time may be in it or not, so they are applied in the way that leads to the same end either way. DDL has no such way,
+ * so none may have happened then.
+ */
+export async function copyFilter(log: Store, after: ClusterTime, until: ClusterTime): Promise<ReplayFilter> {
+  const [ddl] = await readDdlEvents(log, after, until);
+  if (ddl)
+    throw new OplogError(
+      "BAD_INPUT",
+      `While the copy was read, ${ddl.namespace} was created, dropped, renamed, or its indexes or options changed (${formatClusterTime(ddl.time)}): what such a copy holds can't be told`,
+      { hint: "Copy again when no collection is changed, or take a base snapshot with `oplog snapshot`, which copes with that." },
+    );
+  return { until, decide: () => "converge" };
 }

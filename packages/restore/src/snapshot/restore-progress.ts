@@ -17,7 +17,7 @@ export interface RestoreState {
 }
 
 /** In their order. Each is marked before it begins, and can be begun again. */
-export const PHASES = ["loading", "evening", "building indexes", "applying", "users"] as const;
+export const PHASES = ["loading", "evening", "building indexes", "users", "applying", "done"] as const;
 
 const ID = "restore";
 const COLLECTION = "restores";
