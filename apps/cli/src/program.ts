@@ -2,6 +2,7 @@ import { redact } from "@oplog-collector/collector-core";
 import { Command } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { addApply } from "./commands/apply.js";
+import { addClusters } from "./commands/clusters.js";
 import { addCollect } from "./commands/collect.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addEvents } from "./commands/events.js";
@@ -20,7 +21,8 @@ export function makeProgram(): Command {
     .configureOutput({ writeErr: (text) => process.stderr.write(redact(text)) })
     .showHelpAfterError("(oplog --help lists the commands, oplog COMMAND --help their options)")
     .addHelpText("after", HELP);
-  for (const add of [addCollect, addRange, addEvents, addVerify, addDoctor, addSnapshot, addApply, addRestore, addExport]) add(program);
+  for (const add of [addCollect, addRange, addEvents, addVerify, addDoctor, addSnapshot, addApply, addRestore, addExport, addClusters])
+    add(program);
   return program;
 }
 
