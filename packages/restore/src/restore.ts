@@ -44,7 +44,7 @@ export interface RestoreOptions extends RoutingOptions {
   force?: boolean;
   /** Users and roles too, as of the snapshot. */
   users?: boolean;
-  /** Goes on with a restore that was interrupted; the options must be the same. */
+  /** Goes on with a restore that was interrupted; the options must be the same. Begins one where there is none. */
   resume?: boolean;
   signal?: AbortSignal;
   onProgress?: (progress: RestoreProgress) => void;
@@ -93,15 +93,16 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const { client, plan, snapshot, wanted } = opened;
   const term = new TargetTerm();
   const progress = new RestoreProgressMark(client, term);
-  if (options.resume) await progress.resume(fingerprintOf(options));
-  else refuse(options, opened);
+  // Interrupted before its first mark it had not touched the target: then it begins.
+  const resumed = (options.resume ?? false) && (await progress.resume(fingerprintOf(options)));
+  if (!resumed) refuse(options, opened);
   await verify(opened, options, onProgress);
-  if (!options.resume) {
+  if (!resumed) {
     await dropNamespaces(client, plan.drop);
     await progress.begin({ fingerprint: fingerprintOf(options), snapshot: snapshot.id });
   }
   try {
-    const done = await new Restoring(options, opened, progress, term).run();
+    const done = await new Restoring(options, opened, progress, term, resumed).run();
     const notes = [...plan.notes, ...done.notes, ...(await putBackTtl(client, progress.ttl))];
     await progress.end();
     return {
@@ -141,6 +142,7 @@ class Restoring {
     private readonly opened: Opened,
     private readonly progress: RestoreProgressMark,
     private readonly term: TargetTerm,
+    private readonly resumed: boolean,
   ) {
     this.signal = options.signal ?? new AbortController().signal;
     this.lanes = options.lanes ?? DEFAULT_LANES;
@@ -151,7 +153,7 @@ class Restoring {
       after: snapshot.takenFrom,
       to: options.to,
       lanes: this.lanes,
-      resume: options.resume ? "if-begun" : false,
+      resume: resumed ? "if-begun" : false,
       onProgress: (progress) => {
         if (progress.phase !== "verifying") this.tell(progress);
       },
@@ -190,7 +192,7 @@ class Restoring {
 
   /** Loads what is not there yet. While the target is away or changes its primary it is tried again, collection by collection. */
   private async load(): Promise<void> {
-    let again = this.options.resume ?? false;
+    let again = this.resumed;
     for (let failures = 0; ; again = true) {
       const before = this.progress.done.size;
       try {

@@ -53,7 +53,7 @@ export const addRestore = (program: Command): void => {
     .option("--lanes <n>", "writes in parallel", parseLanes, DEFAULT_LANES)
     .option("--users", "users and roles too, as of the snapshot; those of the target that have other names stay")
     .option("--force", "restore into a target that holds data: what has the name of something restored is dropped first, the rest stays")
-    .option("--resume", "go on with a restore that was interrupted, with the same options")
+    .option("--resume", "go on with a restore that was interrupted, with the same options; begin when there is none")
     .option("--dry-run", "print the plan and restore nothing")
     .option("--json", "print one JSON document")
     .addHelpText("after", HELP)

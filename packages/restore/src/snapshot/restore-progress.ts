@@ -60,18 +60,17 @@ export class RestoreProgress {
     await this.states.replaceOne({ _id: ID }, state, { upsert: true, writeConcern: DURABLE });
   }
 
-  /** The state to go on from; throws when there is none, or it is of another restore. */
-  async resume(fingerprint: string): Promise<RestoreState> {
+  /** Whether there is a restore to go on with; throws when it is another one. */
+  async resume(fingerprint: string): Promise<boolean> {
     const found = await this.find();
-    if (!found)
-      throw new OplogError("BAD_INPUT", "There is no interrupted restore on the target", { hint: "Run restore without --resume." });
+    if (!found) return false;
     if (found.fingerprint !== fingerprint)
       throw new OplogError("BAD_INPUT", "The interrupted restore on the target is another one: its log, --to, filters or renames differ", {
         hint: "Give the same options as then, or run restore without --resume and with --force.",
       });
     const { _id, ...state } = found;
     this.state = state;
-    return state;
+    return true;
   }
 
   get phase(): RestoreState["phase"] {
