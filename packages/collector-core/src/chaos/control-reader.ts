@@ -76,16 +76,35 @@ export interface Equality {
   bytes: number;
   /** SHA-256 over all of them. */
   sha256: string;
+  /** Oplog entries in the log of a change stream, for what that does not show: each as it stands in the source's oplog. */
+  entries: number;
 }
 
 /** Compares a log with the source's own history, event by event, in constant memory; throws at the first difference. */
 export async function compareWithControl(store: Store, order: ControlOrder): Promise<Equality> {
   const hash = createHash("sha256");
-  const result: Equality = { events: 0, bytes: 0, sha256: "" };
+  const result: Equality = { events: 0, bytes: 0, sha256: "", entries: 0 };
+  await using client = new MongoClient(order.uri);
+  let entryBefore = 0n;
   const log = readEvents(store, { after: order.after })[Symbol.asyncIterator]();
+  const nextInLog = async () => {
+    for (;;) {
+      const next = await log.next();
+      if (next.done || order.capture === "oplog" || next.value.format === "change-event") return next;
+      const { bytes, clusterTime } = next.value;
+      const entry = await client
+        .db("local")
+        .collection("oplog.rs")
+        .findOne({ ts: new Timestamp(clusterTime) }, { raw: true });
+      if (!entry || !bytes.equals(entry as unknown as Uint8Array)) throw different(`${shown(bytes)} is not what stands in the oplog`);
+      if (clusterTime <= entryBefore) throw different(`the oplog entry ${shown(bytes)} is in it again`);
+      entryBefore = clusterTime;
+      result.entries++;
+    }
+  };
   let previous: Buffer | undefined;
   for await (const expected of controlEvents(order)) {
-    const stored = await log.next();
+    const stored = await nextInLog();
     if (stored.done) throw different(`the log ends after ${result.events} events; the source went on with ${shown(expected)}`);
     if (!stored.value.bytes.equals(expected)) throw different(describe(result.events, stored.value, expected, previous));
     hash.update(expected);
@@ -93,7 +112,7 @@ export async function compareWithControl(store: Store, order: ControlOrder): Pro
     result.bytes += expected.length;
     previous = expected;
   }
-  const more = await log.next();
+  const more = await nextInLog();
   if (!more.done)
     throw different(`the source's history ends after ${result.events} events; the log goes on with ${shown(more.value.bytes)}`);
   return { ...result, sha256: hash.digest("hex") };

@@ -21,7 +21,7 @@ import { mark } from "./source-marks.js";
 const ROUNDS = scaled(2, 10);
 const NAME = "contested";
 
-describe.each<Sink>(["file", "mongodb"])("two collectors at once on one log in a %s store", (sink) => {
+describe.concurrent.each<Sink>(["file", "mongodb"])("two collectors at once on one log in a %s store", (sink) => {
   test("one goes on, the other ends as fenced, and nothing is stored twice", async () => {
     await using contest = await Contest.begin(sink, `race_${sink}`);
     let fenced = 0;

@@ -12,7 +12,10 @@ export type SourceErrorClass = "resume" | "restart-at-time" | "history-lost" | "
 
 const HISTORY_LOST = 286; // ChangeStreamHistoryLost
 const STREAM_FATAL = 280; // ChangeStreamFatalError: "resume token was not found", which is not a loss
-const OBJECT_TOO_LARGE = 10334; // BSONObjectTooLarge
+const TOO_LARGE_CODES = new Set([
+  10334, // BSONObjectTooLarge
+  7182500, // an event of which not even the fragments fit: its token alone, or one field, is too large
+]);
 
 /** Trying again with the same rights, the same command or the same token gives the same answer. */
 const FATAL_CODES = new Set([
@@ -49,7 +52,7 @@ export function classifySourceError(error: unknown): SourceErrorClass {
   const code = codeOf(error);
   if (code === HISTORY_LOST) return "history-lost";
   if (code === STREAM_FATAL) return "restart-at-time";
-  if (code === OBJECT_TOO_LARGE) return "too-large";
+  if (code !== undefined && TOO_LARGE_CODES.has(code)) return "too-large";
   if (hasLabel(error, "ResumableChangeStreamError")) return "resume";
   // 136 CappedPositionLost carries no label: reopening tells whether the position is gone (286). Likewise network errors, 43, 237, 11601 and
   // what a server in trouble answers: only the codes that can't change are final.
