@@ -301,11 +301,12 @@ export class Manager implements ManagerApi {
     await this.registry.resetDone(id, generation);
   }
 
-  private looked(look: Look): void {
-    this.known.looked(look);
-    if (performance.now() - this.orphansLookedAt < ORPHANS_INTERVAL_MS) return;
-    this.orphansLookedAt = performance.now();
-    void this.work.endOrphans((node) => look.nodes.has(node)).catch(() => {}); // looked for again in a while
+  private looked(look: Look): Cluster[] {
+    if (performance.now() - this.orphansLookedAt > ORPHANS_INTERVAL_MS) {
+      this.orphansLookedAt = performance.now();
+      void this.work.endOrphans((node) => look.nodes.has(node)).catch(() => {}); // looked for again in a while
+    }
+    return this.known.looked(look);
   }
 
   private orphansLookedAt = Number.NEGATIVE_INFINITY;

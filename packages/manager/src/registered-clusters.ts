@@ -36,12 +36,14 @@ export class RegisteredClusters {
     return viewOf(cluster, this.ownerOf(cluster.id));
   }
 
-  looked({ clusters, owners }: Look): void {
+  /** Returns them with the newest words of this node's own collectors. */
+  looked({ clusters, owners }: Look): Cluster[] {
     const before = this.clusters;
     this.owners = owners;
     this.clusters = new Map(clusters.map((cluster) => [cluster.id, newerOf(before.get(cluster.id), cluster)]));
     for (const cluster of this.clusters.values()) this.tellCluster(cluster);
     for (const id of before.keys()) if (!this.clusters.has(id)) this.tellRemoved(id);
+    return [...this.clusters.values()];
   }
 
   /** It was de-registered. */

@@ -29,7 +29,8 @@ export interface SupervisorOptions extends Omit<CollectorRunsOptions, "onEnded">
   leases: Leases;
   /** Wipes the log; for a removal also the registration. */
   doTask: (cluster: Cluster, task: Task) => Promise<void>;
-  onLook: (look: Look) => void;
+  /** Told of each look; returns the clusters with what this node itself has said since, which may not be in the database yet. */
+  onLook: (look: Look) => readonly Cluster[];
   logger: Logger;
 }
 
@@ -96,9 +97,9 @@ export class Supervisor {
     const { registry, leases, onLook, logger } = this.options;
     const startedAt = performance.now();
     if (startedAt - this.lookedAt > SLEPT_MS) this.runs.excuse();
-    const [clusters, { owners, nodes }] = await Promise.all([registry.list(), leases.view()]);
+    const [read, { owners, nodes }] = await Promise.all([registry.list(), leases.view()]);
     this.lookedAt = performance.now();
-    onLook({ clusters, owners, nodes });
+    const clusters = onLook({ clusters: read, owners, nodes });
     this.runs.replaceHung();
     await this.dropUnknown(new Set(clusters.map(({ id }) => id)));
     const share = Math.ceil(clusters.filter(shouldRun).length / nodes.size);

@@ -66,7 +66,13 @@ export class RawCursor {
         // The server ends it by itself after its own timeout; the connection may be what failed.
         .then(NOTHING, NOTHING);
     }
-    await this.killed;
+    // Not for longer: without a connection the driver looks for one for seconds, and nobody would hear meanwhile that it is gone.
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, KILL_PATIENCE_MS);
+    });
+    await Promise.race([this.killed, patience]);
+    clearTimeout(timer);
   }
 
   async close(): Promise<void> {
@@ -76,5 +82,8 @@ export class RawCursor {
     await this.session.endSession();
   }
 }
+
+/** A server that is there answers within milliseconds. */
+const KILL_PATIENCE_MS = 500;
 
 const NOTHING = (): void => {};
