@@ -8,7 +8,7 @@ import { freePort } from "../../../scripts/free-port.mjs";
 import { findMongod } from "../../../scripts/mongod.mjs";
 import { Member } from "../../../scripts/mongod-process.mjs";
 import { startReplicaSet } from "../../../scripts/replica-set.mjs";
-import { type OplogRun, runOplog, SpawnedOplog } from "./spawned-oplog.js";
+import { type OplogRun, runOplog, SpawnedOplog } from "./oplog-for-test.js";
 
 /** With what URIs must escape, and what shells and log formats like to eat. */
 const PASSWORD = "S3nt!nel:p@ss/w0rd";

@@ -1,3 +1,4 @@
+/// <reference path="../../../scripts/vitest-context.d.ts" />
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +8,7 @@ import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { freePort } from "../../../scripts/free-port.mjs";
 import { startReplicaSet } from "../../../scripts/replica-set.mjs";
 import { waitFor } from "../../../scripts/wait-for.mjs";
-import { runOplog, SpawnedOplog } from "./spawned-oplog.js";
+import { runOplog, SpawnedOplog } from "./oplog-for-test.js";
 
 // One database a test of a set that many tests share.
 const SOURCE = inject("mongodbUri");
@@ -124,6 +125,19 @@ test("when nobody reads its status any more, it ends in order", async () => {
   expect(await oplog.ended).toBe(0);
   // Released: the next one does not have to wait for it.
   expect((await runOplog(collect(name, "--exit-when-caught-up"))).code).toBe(0);
+});
+
+test("without --json the log tells each state, in JSON lines on stderr; OPLOG_LOG_LEVEL takes the names of other loggers", async () => {
+  const args = collect("cli_logs").filter((arg) => arg !== "--json");
+  const told = await runOplog([...args, "--exit-when-caught-up"]);
+  const lines = told.stderr
+    .split("\n")
+    .slice(0, -1)
+    .map((line) => JSON.parse(line));
+  expect(lines.map(({ state }) => state)).toEqual(["starting", "running", "stopping", "stopped"]);
+  expect(lines[1]).toMatchObject({ level: "info", capture: "change-stream", time: expect.stringMatching(/Z$/) });
+  expect(told.stdout).toBe("");
+  expect((await runOplog([...args, "--exit-when-caught-up"], { OPLOG_LOG_LEVEL: "WARNING" })).stderr).toBe("");
 });
 
 test("a source that is not there is tried again, visibly, and stopping is possible meanwhile", async () => {

@@ -1,3 +1,4 @@
+/// <reference path="../../../scripts/vitest-context.d.ts" />
 import { execFile } from "node:child_process";
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,7 +9,7 @@ import { clusterTime, compress, openStore, sealSegment } from "@oplog-collector/
 import { BSON, MongoClient, Timestamp } from "mongodb";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { waitFor } from "../../../scripts/wait-for.mjs";
-import { runOplog, SpawnedOplog } from "./spawned-oplog.js";
+import { runOplog, SpawnedOplog } from "./oplog-for-test.js";
 
 const DATABASE = "cli_log_commands";
 const ORDERS = `${DATABASE}.orders`;

@@ -8,6 +8,9 @@ export interface ProgressLine {
 /** More often than this nobody can read it. */
 const INTERVAL_MS = 100;
 
+/** Of a terminal that does not say how wide it is. */
+const WIDTH = 80;
+
 const BACK_AND_ERASE = "\r\u001b[K";
 
 export function progressLine(): ProgressLine {
@@ -18,7 +21,7 @@ export function progressLine(): ProgressLine {
     show(text) {
       if (Date.now() - shownAt < INTERVAL_MS) return;
       shownAt = Date.now();
-      stderr.write(`${BACK_AND_ERASE}${text.slice(0, stderr.columns - 1)}`);
+      stderr.write(`${BACK_AND_ERASE}${text.slice(0, (stderr.columns || WIDTH) - 1)}`);
     },
     clear() {
       stderr.write(BACK_AND_ERASE);

@@ -17,7 +17,6 @@ import {
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { chooseSource } from "../choose-source.js";
 import { closing } from "../closing.js";
-import { makeLogger } from "../logger.js";
 import { nameOption } from "../open-log.js";
 import { StatusReport } from "../status-report.js";
 import { stopSignal } from "../stop-signal.js";
@@ -91,8 +90,7 @@ async function collect(options: CollectOptions): Promise<void> {
   const name = checkLogName(options.name);
   const retry = options.maxRetries === undefined ? {} : { maxRetries: options.maxRetries };
   using stop = stopSignal();
-  await using report = new StatusReport(options.json ?? false);
-  const logger = makeLogger((line) => report.log(line));
+  await using report = new StatusReport({ json: options.json ?? false });
   const starting = initialStatus(process.pid);
   report.show(starting);
   const uri = resolveUri(options.source);
@@ -119,7 +117,7 @@ async function collect(options: CollectOptions): Promise<void> {
     codec: options.codec,
     limits: options.rpo === undefined ? {} : { ageMs: options.rpo },
     retry,
-    logger,
+    logger: report.logger,
   });
   collector.subscribe((status) => report.show(status));
   await collector.run(stop.signal);
