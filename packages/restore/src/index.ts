@@ -3,8 +3,10 @@ export { type ApplyOptions, type ApplyProgress, apply, DEFAULT_LANES, planOf } f
 export type { ApplyReport, CutTransaction } from "./apply-report.js";
 export { type ExportFormat, type ExportOptions, type ExportReport, exportLog } from "./export.js";
 export { type Plan, planApply } from "./plan.js";
-export { planRestore, type RestoreOptions, type RestorePlan, type RestoreProgress, type RestoreReport, restore } from "./restore.js";
+export { type RestoreReport, restore } from "./restore.js";
+export { planRestore, type RestoreOptions, type RestorePlan, type RestoreProgress } from "./restore-plan.js";
 export type { RoutingOptions } from "./routing.js";
 export { listSnapshots, printSnapshot, type Snapshot } from "./snapshot/list-snapshots.js";
+export { copyFilter } from "./snapshot/replay-filter.js";
 export { type SnapshotProgress, type TakenSnapshot, type TakeSnapshotOptions, takeSnapshot } from "./snapshot/take-snapshot.js";
 export { type WholeRange, wholeTransactions } from "./whole-transactions.js";

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { startReplicaSet } from "../../../scripts/replica-set.mjs";
 import { differences, dropUserData, readState } from "./chaos/deployment-state.js";
 import { RecordedLog } from "./chaos/recorded-log.js";
-import { planRestore, restore } from "./restore.js";
+import { restore } from "./restore.js";
+import { planRestore } from "./restore-plan.js";
 import { listSnapshots } from "./snapshot/list-snapshots.js";
 import { takeSnapshot } from "./snapshot/take-snapshot.js";
 
@@ -148,6 +149,19 @@ describe("a restore gives what the source held", () => {
     expect(found.map(([namespace]) => namespace).sort()).toEqual(expected.map(([namespace]) => namespace.replace("shop", "old")).sort());
     expect(await target.db("old").collection("view").countDocuments()).toBe(3);
     expect(await target.db("old").collection("series").countDocuments()).toBe(1);
+  });
+
+  test("a collection that is wanted under a name it was given after the snapshot", async () => {
+    await using recorded = await RecordedLog.of(sourceSet.uri);
+    await source.db("shop").collection("draft").insertOne({ n: 1 });
+    await source.db("shop").collection("other").insertOne({ n: 1 });
+    await takeSnapshot({ source: sourceSet.uri, location: recorded.location, log: recorded.name });
+    await source.db("shop").collection("draft").rename("items");
+    const to = await recorded.caughtUp();
+    await restore({ location: recorded.location, log: recorded.name, target: targetSet.uri, to, ns: ["shop.items"] });
+    expect(Object.entries(await readState(target))).toEqual(
+      Object.entries(await readState(source)).filter(([name]) => name === "shop.items"),
+    );
   });
 
   test("users and roles only when asked for", async () => {

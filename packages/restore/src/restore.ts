@@ -1,72 +1,19 @@
-import {
-  type ClusterTime,
-  checkLogName,
-  formatClusterTime,
-  makeClient,
-  OplogError,
-  readCoverage,
-  type Store,
-  type StoreLocation,
-  snapshotLogName,
-  verifyLog,
-} from "@oplog-collector/collector-core";
-import type { MongoClient } from "mongodb";
-import { type ApplyOptions, type ApplyProgress, apply, DEFAULT_LANES, planOf } from "./apply.js";
+import { formatClusterTime, OplogError, readCoverage, snapshotLogName, verifyLog } from "@oplog-collector/collector-core";
+import { type ApplyOptions, apply, DEFAULT_LANES } from "./apply.js";
 import type { ApplyReport } from "./apply-report.js";
-import { type Plan, rangeFor } from "./plan.js";
-import { Routing, type RoutingOptions } from "./routing.js";
+import { rangeFor } from "./plan.js";
+import { type OpenedRestore, openRestore, type RestoreOptions, type RestoreProgress, refuseTarget } from "./restore-plan.js";
 import { verifyRange } from "./segment-range.js";
 import { comeAndGone } from "./snapshot/capped-window.js";
-import { chooseSnapshot } from "./snapshot/choose-snapshot.js";
-import { readDdlEvents } from "./snapshot/ddl-events.js";
-import { listSnapshots, printSnapshot, readContents, type Snapshot } from "./snapshot/list-snapshots.js";
-import { buildIndexes, forEachInLanes, type LoadProgress, loadCollections, targetOf } from "./snapshot/load-snapshot.js";
+import { buildIndexes, forEachInLanes, loadCollections, targetOf } from "./snapshot/load-snapshot.js";
 import { eveningFilter, isUneven, replayFilter } from "./snapshot/replay-filter.js";
-import type { ReplayRules } from "./snapshot/replay-rules.js";
-import { RestoreProgress as RestoreProgressMark, type RestoreState } from "./snapshot/restore-progress.js";
+import { RestoreMark, type RestoreState } from "./snapshot/restore-mark.js";
 import { restoreUsers } from "./snapshot/restore-users.js";
-import { documentsOf, type SnapshotCollection } from "./snapshot/snapshot-collection.js";
-import { dropNamespaces, isSource, userNamespaces } from "./snapshot/target-state.js";
+import { documentsOf } from "./snapshot/snapshot-collection.js";
+import { dropNamespaces } from "./snapshot/target-state.js";
 import { isPassing } from "./target-failure.js";
 import { TargetTerm } from "./target-term.js";
 import { putBackTtl, switchOffTtl } from "./ttl-monitor.js";
-
-export interface RestoreOptions extends RoutingOptions {
-  location: StoreLocation;
-  log: string;
-  /** URI of the target. */
-  target: string;
-  /** Inclusive. */
-  to: ClusterTime;
-  /** @default DEFAULT_LANES */
-  lanes?: number;
-  /** Drops what has the name of something to be restored, and leaves the rest of a target that is not empty as it is. */
-  force?: boolean;
-  /** Users and roles too, as of the snapshot. */
-  users?: boolean;
-  /** Goes on with a restore that was interrupted; the options must be the same. Begins one where there is none. */
-  resume?: boolean;
-  signal?: AbortSignal;
-  onProgress?: (progress: RestoreProgress) => void;
-}
-
-export type RestoreProgress =
-  | { phase: "verifying the snapshot" | "verifying the log"; segments: number }
-  | ({ phase: "loading" } & LoadProgress)
-  | { phase: "building indexes"; collections: number; collectionsInAll: number }
-  | Exclude<ApplyProgress, { phase: "verifying" }>;
-
-/** What a restore would do. Plain data: it prints as JSON. */
-export interface RestorePlan {
-  snapshot: ReturnType<typeof printSnapshot>;
-  collections: { namespace: string; target: string; documents: number }[];
-  leftOut: { namespace: string; why: string }[];
-  /** On the target, to be dropped first. */
-  drop: string[];
-  users: boolean;
-  apply: Plan;
-  notes: string[];
-}
 
 export interface RestoreReport {
   snapshot: string;
@@ -80,22 +27,17 @@ export interface RestoreReport {
   notes: string[];
 }
 
-export async function planRestore(options: RestoreOptions): Promise<RestorePlan> {
-  await using opened = await open(options);
-  return opened.plan;
-}
-
 /** Puts the target into the state that the source had at `to`: the newest base snapshot before it, then the log. */
 export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const started = Date.now();
   const { onProgress = () => {} } = options;
-  await using opened = await open(options);
+  await using opened = await openRestore(options);
   const { client, plan, snapshot, wanted } = opened;
   const term = new TargetTerm();
-  const progress = new RestoreProgressMark(client, term);
+  const progress = new RestoreMark(client, term);
   // Interrupted before its first mark it had not touched the target: then it begins.
   const resumed = (options.resume ?? false) && (await progress.resume(fingerprintOf(options)));
-  if (!resumed) refuse(options, opened);
+  if (!resumed) refuseTarget(options, opened);
   await verify(opened, options, onProgress);
   if (!resumed) {
     await dropNamespaces(client, plan.drop);
@@ -139,8 +81,8 @@ class Restoring {
 
   constructor(
     private readonly options: RestoreOptions,
-    private readonly opened: Opened,
-    private readonly progress: RestoreProgressMark,
+    private readonly opened: OpenedRestore,
+    private readonly progress: RestoreMark,
     private readonly term: TargetTerm,
     private readonly resumed: boolean,
   ) {
@@ -256,129 +198,9 @@ class Restoring {
 /** Collections whose indexes are built at a time: a build uses a core or two of the target, and memory that its builds share. */
 const INDEX_BUILDS = 2;
 
-interface Opened extends AsyncDisposable {
-  client: MongoClient;
-  log: Store;
-  store: Store;
-  snapshot: Snapshot;
-  rules: ReplayRules;
-  collections: SnapshotCollection[];
-  /** Those of them that are restored. */
-  wanted: SnapshotCollection[];
-  routing: Routing;
-  plan: RestorePlan;
-  onSource: boolean;
-  /** What the target holds. */
-  present: string[];
-}
-
-async function open(options: RestoreOptions): Promise<Opened> {
-  checkLogName(options.log);
-  const log = await options.location.log(options.log);
-  const client = makeClient(options.target, "target", { maxPoolSize: (options.lanes ?? DEFAULT_LANES) + 2 });
-  const opened: { close(): Promise<void> }[] = [client, log];
-  const dispose = async () => void (await Promise.allSettled(opened.map((one) => one.close())));
-  try {
-    const snapshot = await findSnapshot(options, client, log);
-    const store = await options.location.log(snapshotLogName(options.log, snapshot.id));
-    opened.push(store);
-    const { rules, collections } = await readContents(store);
-    const routing = new Routing(options);
-    const wanted = collections.filter(({ namespace }) => !isOfUsers(namespace) && routing.route(namespace).skip === undefined);
-    const present = await userNamespaces(client);
-    const drop = await conflicting(present, wanted, log, snapshot.takenFrom, options.to, routing);
-    const onSource = await isSource(client, snapshot.source);
-    const plan: RestorePlan = {
-      snapshot: printSnapshot(snapshot),
-      collections: wanted.map((collection) => ({
-        namespace: collection.namespace,
-        target: targetOf(collection, routing),
-        documents: documentsOf(collection),
-      })),
-      leftOut: leftOut(collections, routing, options.users ?? false),
-      drop,
-      users: options.users ?? false,
-      apply: await planOf({ ...options, store: log, after: snapshot.takenFrom, to: options.to }),
-      notes: snapshot.notes,
-    };
-    return { client, log, store, snapshot, rules, collections, wanted, routing, plan, onSource, present, [Symbol.asyncDispose]: dispose };
-  } catch (error) {
-    await dispose();
-    throw error;
-  }
-}
-
-async function findSnapshot({ location, log: name, to, resume }: RestoreOptions, client: MongoClient, log: Store): Promise<Snapshot> {
-  const snapshots = await listSnapshots(location, name);
-  // Another snapshot than the one that was begun with would not fit to what is loaded.
-  const begun = resume ? (await new RestoreProgressMark(client, new TargetTerm()).find())?.snapshot : undefined;
-  return chooseSnapshot(begun === undefined ? snapshots : snapshots.filter(({ id }) => id === begun), await readCoverage(log), to);
-}
-
-function leftOut(collections: readonly SnapshotCollection[], routing: Routing, users: boolean): RestorePlan["leftOut"] {
-  return collections.flatMap(({ namespace }) => {
-    if (isOfUsers(namespace)) return users ? [] : [{ namespace, why: "users and roles are restored with --users only" }];
-    const { skip } = routing.route(namespace);
-    return skip === undefined ? [] : [{ namespace, why: skip }];
-  });
-}
-
-const isOfUsers = (namespace: string): boolean => namespace.startsWith("admin.");
-
-/** What the target holds under the name of something that the snapshot or the log brings. */
-async function conflicting(
-  present: readonly string[],
-  wanted: readonly SnapshotCollection[],
-  log: Store,
-  after: ClusterTime,
-  to: ClusterTime,
-  routing: Routing,
-): Promise<string[]> {
-  if (present.length === 0) return [];
-  const brought = new Set<string>();
-  const bring = (namespace: string) => {
-    const route = routing.route(namespace);
-    if (route.skip === undefined) brought.add(route.namespace);
-  };
-  for (const { namespace, views } of wanted) {
-    bring(namespace);
-    for (const view of views) bring(view);
-  }
-  for (const { operation, namespace, to: renamed } of await readDdlEvents(log, after, to)) {
-    if (operation === "create") bring(namespace);
-    if (renamed) bring(renamed);
-  }
-  // The list of views is one collection for all of a database: it goes only with the last of them.
-  const whole = (database: string) => present.every((namespace) => !namespace.startsWith(`${database}.`) || brought.has(namespace));
-  return present.filter(
-    (namespace) => brought.has(namespace) && (!namespace.endsWith(".system.views") || whole(namespace.slice(0, namespace.indexOf(".")))),
-  );
-}
-
-function refuse({ force = false }: RestoreOptions, { onSource, present, plan }: Opened): void {
-  if (force) return;
-  const forced =
-    plan.drop.length > 0
-      ? `With --force, what is in the way is dropped first (${list(plan.drop)}) and the rest is left as it is.`
-      : "With --force it is restored beside that.";
-  if (onSource)
-    throw new OplogError("TARGET_NOT_EMPTY", "The target is the deployment that the log was captured from", {
-      hint: `Restore to another deployment, or under other names with --rename. ${forced}`,
-    });
-  if (present.length > 0)
-    throw new OplogError("TARGET_NOT_EMPTY", `The target holds user data: ${list(present)}`, {
-      hint: `Choose an empty target. ${forced}`,
-    });
-}
-
-const NAMES_LISTED = 5;
-
-const list = (names: readonly string[]): string =>
-  `${names.slice(0, NAMES_LISTED).join(", ")}${names.length > NAMES_LISTED ? `, … (${names.length} in all)` : ""}`;
-
 /** Before anything is touched: what is damaged must not be found when half of it is applied. */
 async function verify(
-  { store, log, snapshot }: Opened,
+  { store, log, snapshot }: OpenedRestore,
   options: RestoreOptions,
   onProgress: (progress: RestoreProgress) => void,
 ): Promise<void> {

@@ -1,9 +1,19 @@
-import { parseTime, readCoverage, resolveRange, resolveUri, type Store, type Time } from "@oplog-collector/collector-core";
+import {
+  OplogError,
+  parseTime,
+  readCoverage,
+  resolveRange,
+  resolveTime,
+  resolveUri,
+  type Store,
+  type Time,
+} from "@oplog-collector/collector-core";
 import {
   type ApplyOptions,
   type ApplyProgress,
   type ApplyReport,
   apply,
+  copyFilter,
   DEFAULT_LANES,
   type Plan,
   planOf,
@@ -26,6 +36,7 @@ interface ApplyCommandOptions extends LogOptions {
   excludeNs?: string[];
   rename?: string[];
   lanes: number;
+  copiedUntil?: Time;
   users?: boolean;
   resume?: boolean;
   dryRun?: boolean;
@@ -44,6 +55,11 @@ export const addApply = (program: Command): void => {
     .requiredOption("--from <time>", "after this moment (exclusive)", parseTime)
     .requiredOption("--to <time>", "up to this moment (inclusive)", parseTime)
     .requiredOption("--target <uri>", "the deployment to apply to, or env:NAME, file-ref:PATH")
+    .option(
+      "--copied-until <time>",
+      "the target is a copy (mongodump) that was read between --from and this moment, while its source was written to",
+      parseTime,
+    )
     .option("--ns <glob...>", 'only these namespaces: "shop.orders", "shop.*"')
     .option("--exclude-ns <glob...>", "not these namespaces")
     .option(
@@ -92,9 +108,21 @@ async function applyCommand(options: ApplyCommandOptions): Promise<void> {
 }
 
 async function requestOf(options: ApplyCommandOptions, store: Store): Promise<ApplyOptions> {
-  const range = await resolveRange({ from: options.from, to: options.to }, store, await readCoverage(store));
+  const coverage = await readCoverage(store);
+  const range = await resolveRange({ from: options.from, to: options.to }, store, coverage);
+  const whole = await wholeTransactions(store, range);
+  const copied = options.copiedUntil && (await resolveTime(options.copiedUntil, store, coverage));
+  if (copied !== undefined && whole.to < copied)
+    throw new OplogError(
+      "BAD_INPUT",
+      `--to ${options.to.text} is before --copied-until ${options.copiedUntil!.text}: the copy holds later changes already`,
+      {
+        hint: "Choose a time after the copy was read.",
+      },
+    );
   return {
-    ...(await wholeTransactions(store, range)),
+    ...whole,
+    ...(copied !== undefined && { base: await copyFilter(store, whole.after, copied) }),
     store,
     log: options.name,
     target: resolveUri(options.target),

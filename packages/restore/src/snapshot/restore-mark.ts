@@ -29,7 +29,7 @@ interface StoredState extends RestoreState {
 /** A majority, journaled: what was read back after a crash must not be lost again by the next. */
 const DURABLE = { w: "majority" as const, j: true };
 
-export class RestoreProgress {
+export class RestoreMark {
   private readonly db: Db;
   private readonly states: Collection<StoredState>;
   private state: RestoreState | null = null;
