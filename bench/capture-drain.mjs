@@ -2,8 +2,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { backlogOf, drainCeiling } from "./backlog.mjs";
-import { runChild } from "./child.mjs";
+import { backlogOf, captureBacklog, drainCeiling } from "./backlog.mjs";
 import { inTurn, median } from "./in-turn.mjs";
 import { cpuSeconds, loadAverage } from "./machine.mjs";
 import { DRAIN_ELSEWHERE } from "./recorded-elsewhere.mjs";
@@ -18,10 +17,18 @@ const OF_BYTES = 0.1;
 
 const DATABASE = "oplog_bench";
 
-/** @param {Bench} bench @returns {Promise<import('./report.mjs').Figure>} */
-export async function captureDrain(bench) {
+/** @param {Bench} bench */
+export const changeStreamDrain = (bench) => captureDrain(bench, "change-stream");
+
+/** @param {Bench} bench */
+export const oplogDrain = (bench) => captureDrain(bench, "oplog");
+
+/** @param {Bench} bench @param {import('./backlog.mjs').Capture} capture @returns {Promise<import('./report.mjs').Figure>} */
+async function captureDrain(bench, capture) {
   const { servers, repeat, log } = bench;
-  const { source, from, to, changeEvents } = await backlogOf(bench);
+  const backlog = await backlogOf(bench);
+  const { source, from, to } = backlog;
+  const { events, bytes } = backlog.sent[capture];
   const store = await servers.store();
   const folder = join(await servers.folder(), "drain");
   let run = 0;
@@ -30,34 +37,22 @@ export async function captureDrain(bench) {
   const measured = async (drain) => {
     const [load, before] = [loadAverage(), await cpuSeconds(source.pid)];
     const drained = await drain();
-    return { ...drained, events: changeEvents.events, load, sourceCpuSeconds: (await cpuSeconds(source.pid)) - before };
+    return { ...drained, events, load, sourceCpuSeconds: (await cpuSeconds(source.pid)) - before };
   };
   /** @param {string} uri */
-  const ours = async (uri) => {
-    const drained = await runChild("capture-process.mjs", {
-      uri: source.uri,
-      store: uri,
-      name: `drain-${++run}`,
-      from,
-      events: changeEvents.events,
-    });
-    const { events, bytes } = /** @type {Drain} */ (drained);
-    if (events !== changeEvents.events || bytes !== changeEvents.bytes)
-      throw new Error(`the log holds ${events} events of ${bytes} bytes; the stream has ${changeEvents.events} of ${changeEvents.bytes}`);
-    return /** @type {Drain} */ (drained);
-  };
-  log("Draining it: the ceiling and ours in turn …");
+  const ours = (uri) => measured(() => captureBacklog(backlog, { store: uri, name: `drain-${++run}`, capture }));
+  log(`Draining it (${capture}): the ceiling and ours in turn …`);
   const runs = await inTurn(
     repeat,
     {
-      ceiling: () => measured(() => drainCeiling(source, { from, to, capture: "change-stream" })),
+      ceiling: () => measured(() => drainCeiling(source, { from, to, capture })),
       mongodb: async () => {
-        const drained = await measured(() => ours(store.uri.replace("/?", `/${DATABASE}?`)));
+        const drained = await ours(store.uri.replace("/?", `/${DATABASE}?`));
         await store.client.db(DATABASE).dropDatabase();
         return drained;
       },
       file: async () => {
-        const drained = await measured(() => ours(pathToFileURL(folder).href));
+        const drained = await ours(pathToFileURL(folder).href);
         await rm(folder, { recursive: true });
         return drained;
       },
@@ -71,22 +66,26 @@ export async function captureDrain(bench) {
   const stored = Math.max(...rows.map(({ ofBytes }) => ofBytes ?? 0));
   const peak = Math.max(...rows.filter(({ ofBytes }) => ofBytes !== undefined).map(({ peakMB }) => peakMB));
   return {
-    name: "capture-drain",
-    title: `Capture: drain of a backlog of ${changeEvents.events} change events of ${Math.round(changeEvents.bytes / changeEvents.events)} B`,
+    name: capture === "oplog" ? "oplog-drain" : "capture-drain",
+    title: `Capture (${capture}): drain of a backlog of ${events} events of ${Math.round(bytes / events)} B`,
     columns: COLUMNS,
-    rows: [...rows.map(cells), ...DRAIN_ELSEWHERE],
+    rows: [...rows.map(cells), ...DRAIN_ELSEWHERE[capture]],
     goals: [
-      {
-        what: "MongoDB store, of the ceiling in the same run",
-        limit: `≥ ${OF_CEILING}`,
-        value: mongodb.ofCeiling.toFixed(2),
-        reached: mongodb.ofCeiling >= OF_CEILING,
-      },
+      ...(capture === "oplog"
+        ? []
+        : [
+            {
+              what: "MongoDB store, of the ceiling in the same run",
+              limit: `≥ ${OF_CEILING}`,
+              value: mongodb.ofCeiling.toFixed(2),
+              reached: mongodb.ofCeiling >= OF_CEILING,
+            },
+          ]),
       { what: "peak memory of the process, MB", limit: `≤ ${PEAK_MB}`, value: `${peak}`, reached: peak <= PEAK_MB },
       { what: "stored bytes of event bytes, gzip", limit: `≤ ${OF_BYTES}`, value: stored.toFixed(3), reached: stored <= OF_BYTES },
     ],
     notes: [
-      "The ceiling is the same change stream, read by raw commands and thrown away; each repetition runs it and ours one after another, and the ratio is the median of those pairs.",
+      "The ceiling is the same stream, read by raw commands and thrown away; each repetition runs it and ours one after another, and the ratio is the median of those pairs.",
     ],
     data: { runs, rows },
   };

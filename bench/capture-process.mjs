@@ -1,10 +1,12 @@
 /** Our collector, as any program would run it: reads a backlog into a store and stops when it has caught up. */
-import { ChangeStreamSource, Collector, openStore } from "../packages/collector-core/dist/index.js";
+import { ChangeStreamSource, Collector, OplogSource, openStore } from "../packages/collector-core/dist/index.js";
 import { onTask } from "./child.mjs";
 import { peakMemoryMB } from "./machine.mjs";
 
-onTask(async (/** @type {{ uri: string, store: string, name: string, from: string, events: number, rpoMs?: number }} */ task) => {
-  const source = new ChangeStreamSource({ uri: task.uri });
+/** @typedef {{ uri: string, store: string, name: string, capture: 'change-stream' | 'oplog', from: string, events: number }} Task `events`: when so many are durable, it has drained all */
+
+onTask(async (/** @type {Task} */ task) => {
+  const source = task.capture === "oplog" ? new OplogSource({ uri: task.uri }) : new ChangeStreamSource({ uri: task.uri });
   const location = await openStore(task.store);
   const store = await location.log(task.name);
   try {

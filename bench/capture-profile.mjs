@@ -2,8 +2,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { backlogOf } from "./backlog.mjs";
-import { runChild } from "./child.mjs";
+import { backlogOf, captureBacklog } from "./backlog.mjs";
 import { frames } from "./cpu-profile.mjs";
 
 /** What is below a hundredth is noise. */
@@ -11,14 +10,15 @@ const SHOWN = 18;
 
 /** @param {import('./run.mjs').Bench} bench @returns {Promise<import('./report.mjs').Figure>} */
 export async function captureProfile(bench) {
-  const { source, from, changeEvents } = await backlogOf(bench);
+  const backlog = await backlogOf(bench);
+  const { events } = backlog.sent["change-stream"];
   const folder = join(await bench.servers.folder(), "profile");
   await mkdir(folder);
-  const task = { uri: source.uri, store: pathToFileURL(join(folder, "log")).href, name: "profile", from, events: changeEvents.events };
-  await runChild("capture-process.mjs", task, { execArgv: ["--cpu-prof", `--cpu-prof-dir=${folder}`] });
+  const store = pathToFileURL(join(folder, "log")).href;
+  await captureBacklog(backlog, { store, name: "profile", execArgv: ["--cpu-prof", `--cpu-prof-dir=${folder}`] });
   const all = await frames(folder);
   const total = all.reduce((sum, { seconds }) => sum + seconds, 0);
-  const perMillion = (/** @type {number} */ seconds) => ((seconds / changeEvents.events) * 1e6).toFixed(2);
+  const perMillion = (/** @type {number} */ seconds) => ((seconds / events) * 1e6).toFixed(2);
   return {
     name: "capture-profile",
     title: "Capture: where the main thread spends its time",

@@ -64,7 +64,9 @@ async function readOplog(client, { from, to, count }) {
   const session = client.startSession();
   const db = client.db("local");
   const options = { session, raw: true };
-  const filter = { ts: { $gt: new Timestamp(BigInt(from)), $lte: new Timestamp(BigInt(to)) } };
+  const ts = { $gt: new Timestamp(BigInt(from)), $lte: new Timestamp(BigInt(to)) };
+  // What is counted is what belongs in a log: not the server's notes to itself. What is timed is all of it, as a collector must read it.
+  const filter = count ? { ts, op: { $ne: "n" }, ns: { $not: /^config\./ } } : { ts };
   let { cursor } = await db.command({ find: "oplog.rs", filter, batchSize: 0, readConcern: { level: "majority" } }, options);
   let id = longField(cursor, "id");
   let [events, bytes] = [0, 0];

@@ -6,15 +6,21 @@
 
 const RECORDED = "recorded elsewhere";
 
-/** Columns as in capture-drain.mjs; CPU seconds were recorded for 500,000 events. */
-export const DRAIN_ELSEWHERE = [
-  [`${RECORDED}: the first collector (Python)`, "2610", "0.17", "69", "–", "176", "175"],
-  [`${RECORDED}: mongochangestream 0.64`, "3669", "–", "84", "–", "1032", "194"],
-  [`${RECORDED}: Debezium 3.6`, "5800–9600", "0.27–0.30", "114–168", "–", "870", "140–654"],
-  [`${RECORDED}: MongoShake, change stream → file`, "35700", "–", "40–152", "–", "565–1516", "–"],
-  [`${RECORDED}: Percona Backup 2.15 (raw oplog)`, "132000–250000", "–", "1.5", "–", "139", "62.6"],
-  [`${RECORDED}: mongodump of the oplog`, "256000", "–", "2.7", "–", "98", "–"],
-];
+/** Columns as in capture-drain.mjs; CPU seconds were recorded for 500,000 events. @type {Record<'change-stream' | 'oplog', string[][]>} */
+export const DRAIN_ELSEWHERE = {
+  "change-stream": [
+    [`${RECORDED}: the first collector (Python)`, "2610", "0.17", "69", "–", "176", "175"],
+    [`${RECORDED}: mongochangestream 0.64`, "3669", "–", "84", "–", "1032", "194"],
+    [`${RECORDED}: Debezium 3.6`, "5800–9600", "0.27–0.30", "114–168", "–", "870", "140–654"],
+    [`${RECORDED}: MongoShake → file`, "35700", "–", "40–152", "–", "565–1516", "–"],
+  ],
+  oplog: [
+    [`${RECORDED}: Percona Backup 2.15`, "132000–250000", "–", "1.5", "–", "139", "62.6"],
+    [`${RECORDED}: MongoShake → file`, "24400", "–", "40–152", "–", "565–1516", "–"],
+    [`${RECORDED}: mongodump of the oplog`, "256000", "–", "2.7", "–", "98", "–"],
+    [`${RECORDED}: wal-g oplog-push (events of 63 B)`, "101000", "–", "–", "–", "247", "–"],
+  ],
+};
 
 /** Columns as in live-lag.mjs. */
 export const LIVE_ELSEWHERE = [
@@ -22,4 +28,14 @@ export const LIVE_ELSEWHERE = [
   [`${RECORDED}: mongochangestream 0.64`, "527", "2216", "30843"],
   [`${RECORDED}: Debezium 3.6`, "705", "3300", "3700"],
   [`${RECORDED}: Percona Backup 2.15 (slices of 3 s)`, "1650", "6300", "6800"],
+];
+
+/** One applyOps at a time, each awaited by the majority. */
+export const PBM_APPLY_PER_SECOND = 353;
+
+/** Columns as in apply.mjs. */
+export const APPLY_ELSEWHERE = [
+  [`${RECORDED}: mongorestore --oplogReplay`, "1203–2126", "–", "–", "–"],
+  [`${RECORDED}: Percona Backup 2.15`, `${PBM_APPLY_PER_SECOND}`, "–", "–", "–"],
+  [`${RECORDED}: wal-g oplog-replay`, "220–2367", "–", "–", "–"],
 ];

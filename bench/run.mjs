@@ -6,7 +6,8 @@
  * Everything runs on 127.0.0.1 in temporary folders, and is gone at the end.
  */
 import { parseArgs } from "node:util";
-import { captureDrain } from "./capture-drain.mjs";
+import { applyRate } from "./apply.mjs";
+import { changeStreamDrain, oplogDrain } from "./capture-drain.mjs";
 import { captureProfile } from "./capture-profile.mjs";
 import { liveLag } from "./live-lag.mjs";
 import { describeMachine, loadAverage } from "./machine.mjs";
@@ -18,7 +19,14 @@ import { verifyRate } from "./verify-rate.mjs";
 /** @typedef {{ events: number, repeat: number, rpoMs: number, seconds: number, servers: Servers, log: (line: string) => void }} Bench */
 
 /** @type {Record<string, (bench: Bench) => Promise<Figure>>} */
-const FIGURES = { "capture-drain": captureDrain, "capture-profile": captureProfile, "live-lag": liveLag, "verify-rate": verifyRate };
+const FIGURES = {
+  "capture-drain": changeStreamDrain,
+  "oplog-drain": oplogDrain,
+  "capture-profile": captureProfile,
+  "live-lag": liveLag,
+  "verify-rate": verifyRate,
+  apply: applyRate,
+};
 
 const USAGE = `npm run bench -- [options]
   --only NAME     only this figure; may be given more than once: ${Object.keys(FIGURES).join(", ")}

@@ -3,8 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { openStore, readEvents, verifyLog } from "../packages/collector-core/dist/index.js";
-import { backlogOf } from "./backlog.mjs";
-import { runChild } from "./child.mjs";
+import { backlogOf, captureBacklog } from "./backlog.mjs";
 import { inTurn, median } from "./in-turn.mjs";
 
 const NAME = "verify";
@@ -13,7 +12,8 @@ const DATABASE = "oplog_bench_verify";
 /** @param {import('./run.mjs').Bench} bench @returns {Promise<import('./report.mjs').Figure>} */
 export async function verifyRate(bench) {
   const { servers, repeat, log } = bench;
-  const { source, from, changeEvents } = await backlogOf(bench);
+  const backlog = await backlogOf(bench);
+  const { events, bytes } = backlog.sent["change-stream"];
   const store = await servers.store();
   const folder = join(await servers.folder(), "verify");
   /** @type {Record<string, string>} */
@@ -23,21 +23,21 @@ export async function verifyRate(bench) {
   const things = {};
   const locations = [];
   for (const [where, uri] of Object.entries(stores)) {
-    await runChild("capture-process.mjs", { uri: source.uri, store: uri, name: NAME, from, events: changeEvents.events });
+    await captureBacklog(backlog, { store: uri, name: NAME });
     const location = await openStore(uri);
     locations.push(location);
     const opened = await location.log(NAME);
     things[`verify, from ${where}`] = () =>
       perSecond(async () => {
-        const { ok, events, bad } = await verifyLog(opened, NAME);
+        const { ok, events: verified, bad } = await verifyLog(opened, NAME);
         if (!ok) throw new Error(`verify: segment ${bad?.segment} ${bad?.problem}`);
-        return events;
+        return verified;
       });
     things[`read every event, from ${where}`] = () =>
       perSecond(async () => {
-        let events = 0;
-        for await (const _ of readEvents(opened)) events++;
-        return events;
+        let read = 0;
+        for await (const _ of readEvents(opened)) read++;
+        return read;
       });
   }
   const runs = await inTurn(repeat, things, (name, rate) => log(`  ${name}: ${Math.round(rate)} events/s`));
@@ -46,11 +46,11 @@ export async function verifyRate(bench) {
   await rm(folder, { recursive: true });
   return {
     name: "verify-rate",
-    title: `Reading back: a log of ${changeEvents.events} change events`,
+    title: `Reading back: a log of ${events} change events`,
     columns: ["", "events/s", "MB/s of events"],
     rows: Object.entries(runs).map(([what, rates]) => {
       const rate = median(rates);
-      return [what, `${Math.round(rate)}`, `${Math.round((rate * changeEvents.bytes) / changeEvents.events / 1e6)}`];
+      return [what, `${Math.round(rate)}`, `${Math.round((rate * bytes) / events / 1e6)}`];
     }),
     goals: [],
     notes: [],
@@ -60,8 +60,8 @@ export async function verifyRate(bench) {
   /** @param {() => Promise<number>} read */
   async function perSecond(read) {
     const started = performance.now();
-    const events = await read();
-    if (events !== changeEvents.events) throw new Error(`${events} events were read back; ${changeEvents.events} were stored`);
+    const found = await read();
+    if (found !== events) throw new Error(`${found} events were read back; ${events} were stored`);
     return (events / (performance.now() - started)) * 1000;
   }
 }
