@@ -53,7 +53,8 @@ export function encodeWrite(write: Write, mode: ApplyMode): Statement {
     case "delta": {
       const update = resolveDelta(write.bytes);
       if (!update) return { command: "update", bytes: NOTHING, mustMatch: mode === "forward", delta: write.bytes };
-      return encodeWrite({ ...write, kind: "diff", bytes: update }, mode);
+      // As a diff and never as $set, which would sort the fields that are new.
+      return { command: "update", bytes: encodeResolved(write, update), mustMatch: mode === "forward" };
     }
     case "delete":
       return { command: "delete", bytes: document([documentElement("q", filterOf(write)), LIMIT_ONE]), mustMatch: false };

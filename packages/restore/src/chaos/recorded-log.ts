@@ -6,7 +6,9 @@ import {
   type Clock,
   type ClusterTime,
   Collector,
+  DEFAULT_SEGMENT_LIMITS,
   openStore,
+  type Source,
   type Store,
   type StoreLocation,
   systemClock,
@@ -17,6 +19,11 @@ import { coveredTo } from "../snapshot/wait-for-coverage.js";
 
 /** An idle source's checkpoints come every 10 s: too long to wait for in a test. */
 const HASTY: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 100), signal) };
+
+export interface RecordingOptions {
+  capture?: Source;
+  segmentEvents?: number;
+}
 
 /** A collector that records a source into a directory of its own, for as long as a test runs. */
 export class RecordedLog implements AsyncDisposable {
@@ -30,16 +37,21 @@ export class RecordedLog implements AsyncDisposable {
     private readonly collecting: Promise<void>,
   ) {}
 
-  static async of(source: string, name = "test"): Promise<RecordedLog> {
+  /** `capture` opens the source; exact change events unless told. Small segments make more of their boundaries. */
+  static async of(
+    source: string,
+    name = "test",
+    { capture = new ChangeStreamSource({ uri: source }), segmentEvents = DEFAULT_SEGMENT_LIMITS.events }: RecordingOptions = {},
+  ): Promise<RecordedLog> {
     const directory = await mkdtemp(join(tmpdir(), "oplog-restore-"));
     const location = await openStore(`file://${directory}`);
     const log = await location.log(name);
     const stop = new AbortController();
     const collector = new Collector({
       name,
-      source: new ChangeStreamSource({ uri: source }),
+      source: capture,
       store: log,
-      limits: { ageMs: 100 },
+      limits: { ageMs: 100, events: segmentEvents },
       clock: HASTY,
     });
     const collecting = collector.run(stop.signal);
