@@ -23,7 +23,7 @@ interface EventsOptions extends LogOptions {
   ns?: string;
   op?: string;
   id?: unknown;
-  limit: number;
+  limit?: number;
 }
 
 export const addEvents = (program: Command): void => {
@@ -40,7 +40,7 @@ export const addEvents = (program: Command): void => {
     .option("--ns <glob>", 'only namespaces that match; "*" stands for any characters, "?" for one: "shop.orders", "shop.*", "*.orders"')
     .option("--op <op>", "only this operation: insert, update, replace, delete, create, drop, rename, …")
     .option("--id <ejson>", "only events of the document with this _id, as Extended JSON", parseId)
-    .option("--limit <n>", "at most so many", parseLimit, Number.POSITIVE_INFINITY)
+    .option("--limit <n>", "at most so many", parseLimit)
     .option("--json", "accepted as everywhere: the output is JSON lines with or without it")
     .addHelpText("after", HELP)
     .action(events);
@@ -64,7 +64,11 @@ async function events(options: EventsOptions): Promise<void> {
 }
 
 /** Returns `some` when it stopped before the end of the range. */
-async function printEvents(store: Store, range: LogRange, { ns, op, id, limit }: EventsOptions): Promise<"all" | "some"> {
+async function printEvents(
+  store: Store,
+  range: LogRange,
+  { ns, op, id, limit = Number.POSITIVE_INFINITY }: EventsOptions,
+): Promise<"all" | "some"> {
   const filter = eventFilter({ namespace: ns, operation: op, id });
   let left = limit;
   if (left === 0) return "some";
