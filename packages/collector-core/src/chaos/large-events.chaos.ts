@@ -14,7 +14,7 @@ import { mark } from "./source-marks.js";
 const NAME = "large";
 const MIB = 1024 * 1024;
 
-test("the largest events that are delivered, and the longest tokens, are stored in parts and read back whole", async () => {
+test.concurrent("the largest events that are delivered, and the longest tokens, are stored in parts and read back whole", async () => {
   await using source = await startReplicaSet({ cacheGB: 0.5 });
   await using client = new MongoClient(source.uri);
   await using place = await openPlace("mongodb");
@@ -50,7 +50,7 @@ const oversized = () => ({ _id: "k".repeat(MIB), payload: randomBytes(13.5 * MIB
 /** Here it is the token that is too large. */
 const tooLongId = () => ({ _id: "k".repeat(3.5 * MIB), payload: Buffer.alloc(0) });
 
-test.each([
+test.concurrent.each([
   ["6.0.5", "an event beyond 16 MiB", oversized],
   ["6.0.27", "an event beyond 16 MiB", oversized],
   ["6.0.27", "a token of 7 MiB", tooLongId],
