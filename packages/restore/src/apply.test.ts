@@ -1,10 +1,4 @@
-import {
-  ChangeStreamSource,
-  type ClusterTime,
-  captureSource,
-  isOplogError,
-  type OplogErrorCode,
-} from "@oplog-collector/collector-core";
+import { ChangeStreamSource, type ClusterTime, captureSource, isOplogError, type OplogErrorCode } from "@oplog-collector/collector-core";
 import { Double, Long, MongoClient, Timestamp } from "mongodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { startReplicaSet } from "../../../scripts/replica-set.mjs";
