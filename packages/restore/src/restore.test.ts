@@ -8,7 +8,7 @@ import { differences, dropUserData, readState } from "./chaos/deployment-state.j
 import { RecordedLog } from "./chaos/recorded-log.js";
 import { restore } from "./restore.js";
 import { planRestore } from "./restore-plan.js";
-import { listSnapshots } from "./snapshot/list-snapshots.js";
+import { listSnapshots, readContents } from "./snapshot/list-snapshots.js";
 import { takeSnapshot } from "./snapshot/take-snapshot.js";
 
 type ReplicaSet = Awaited<ReturnType<typeof startReplicaSet>>;
@@ -111,7 +111,7 @@ describe("a restore gives what the source held", () => {
     const items = source.db("shop").collection<{ _id: number; place: number; filler?: string }>("items");
     await items.insertMany(Array.from({ length: 4_000 }, (_, n) => ({ _id: n, place: n, filler: "x".repeat(2_000) })));
     await items.createIndex({ place: 1 }, { unique: true });
-    await whileWriting(
+    const { id } = await whileWriting(
       async (n) => {
         // From a range that was read to one that was not: at no one time are both there.
         const [low, high] = [n % 2_000, 3_999 - (n % 2_000)];
@@ -122,6 +122,8 @@ describe("a restore gives what the source held", () => {
       },
       () => takeSnapshot({ source: sourceSet.uri, location: recorded.location, log: recorded.name, limits: { largeBytes: 0, rangeMs: 0 } }),
     );
+    const { collections } = await readContents(await recorded.location.log(snapshotLogName(recorded.name, id)));
+    expect(collections.find(({ namespace }) => namespace === "shop.items")!.parts.length).toBeGreaterThan(2);
     const to = await recorded.caughtUp();
     await restore({ location: recorded.location, log: recorded.name, target: targetSet.uri, to });
     await expectEqual();
