@@ -1,0 +1,168 @@
+import { OplogError } from "@oplog-collector/collector-core";
+import { MongoClient } from "mongodb";
+import { pino } from "pino";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from "vitest";
+import { startReplicaSet } from "../../../scripts/replica-set.mjs";
+import { waitFor } from "../../../scripts/wait-for.mjs";
+import { Housekeeping } from "./housekeeping.js";
+import { type Job, Jobs } from "./jobs.js";
+import { snapshotWork } from "./log-jobs.js";
+import type { Manager } from "./manager.js";
+import { Installation, shows } from "./manager-for-test.js";
+import { Registry } from "./registry.js";
+import { applyRetention } from "./retention.js";
+import { SecretBox } from "./secrets.js";
+import { StoreLocations } from "./store-locations.js";
+
+let target: Awaited<ReturnType<typeof startReplicaSet>>;
+beforeAll(async () => {
+  target = await startReplicaSet({ name: "target" });
+}, 120_000);
+afterAll(() => target?.stop());
+
+let installation: Installation;
+let manager: Manager;
+beforeEach(async () => {
+  installation = await Installation.open(inject("mongodbUri"));
+  manager = await installation.manager({ runner: "in-process" });
+});
+afterEach(() => installation[Symbol.asyncDispose]());
+
+const ended = (job: Job) =>
+  waitFor(`the ${job.kind} to end`, async () => {
+    const now = await manager.job(job.id);
+    return now.state !== "running" ? now : null;
+  });
+
+test("snapshot, verify and restore are jobs: with a plan, a result, and a place in the history", async () => {
+  const source = installation.source();
+  const orders = source.collection<{ _id: number; n?: number }>("orders");
+  await orders.insertMany([{ _id: 1 }, { _id: 2 }]);
+  await manager.register({
+    name: "shop",
+    connectionString: installation.uri,
+    storeUri: installation.storeUri,
+    database: source.databaseName,
+    rpoMs: 100,
+  });
+  await shows(manager, "shop", "running", ({ state }) => state === "running");
+  const told: Job[] = [];
+  manager.subscribe((event) => event.kind === "job" && told.push(event.job));
+  const snapshot = await ended(await manager.snapshot("shop"));
+  expect(snapshot).toMatchObject({
+    state: "done",
+    error: null,
+    result: { documents: 2, restorableFrom: expect.stringMatching(/^\d+,\d+$/) },
+  });
+  expect(told.map(({ state }) => state)).toEqual(expect.arrayContaining(["running", "done"]));
+  await orders.updateOne({ _id: 2 }, { $set: { n: 1 } });
+  await orders.insertOne({ _id: 3 });
+  await shows(manager, "shop", "the events", ({ events }) => events >= 2);
+  expect(await ended(await manager.verify("shop"))).toMatchObject({ state: "done", result: { ok: true, bad: null } });
+  const { snapshots } = await manager.coverage("shop");
+  expect(snapshots).toMatchObject([{ documents: 2 }]);
+
+  const request = { to: "now", target: target.uri };
+  const plan = await manager.plan("shop", request);
+  expect(plan.collections).toMatchObject([{ namespace: `${source.databaseName}.orders`, documents: 2 }]);
+  expect(await ended(await manager.restore("shop", request))).toMatchObject({
+    state: "done",
+    request: { to: "now" },
+    result: { documents: 2 },
+  });
+  await using client = new MongoClient(target.uri);
+  expect(await client.db(source.databaseName).collection<{ _id: number }>("orders").find().sort({ _id: 1 }).toArray()).toEqual([
+    { _id: 1 },
+    { _id: 2, n: 1 },
+    { _id: 3 },
+  ]);
+  expect(await ended(await manager.restore("shop", request))).toMatchObject({ state: "failed", error: { code: "TARGET_NOT_EMPTY" } });
+  const { id } = await manager.get("shop");
+  expect((await manager.jobs(id)).map(({ kind, state }) => `${kind} ${state}`)).toEqual([
+    "restore failed",
+    "restore done",
+    "verify done",
+    "snapshot done",
+  ]);
+  await expect(manager.cancelJob(snapshot.id)).rejects.toMatchObject({ code: "CONFLICT" });
+  await expect(manager.job("nobody")).rejects.toMatchObject({ code: "NOT_FOUND" });
+});
+
+test("a job is cancelled, also from another server; one of a server that is gone is ended by the others", async () => {
+  const other = await installation.manager();
+  const { databaseName } = installation.source();
+  await manager.register({ name: "shop", connectionString: installation.uri, storeUri: installation.storeUri, database: databaseName });
+  await shows(manager, "shop", "running", ({ state }) => state === "running");
+  await manager.stop("shop");
+  await shows(manager, "shop", "stopped", ({ state }) => state === "stopped");
+  const waiting = await manager.snapshot("shop"); // for a collector that records, in vain
+  await other.cancelJob(waiting.id);
+  expect(await ended(waiting)).toMatchObject({ state: "cancelled", error: null, endedAt: expect.any(Date) });
+
+  const { id } = await manager.get("shop");
+  const jobs = new Jobs(installation.metadata, "a server that is gone", () => {});
+  const orphan = await jobs.start("verify", { id, name: "shop" }, {}, () => new Promise(() => {}));
+  expect(await ended(orphan)).toMatchObject({ state: "failed", error: { code: "INTERRUPTED" } });
+});
+
+test("what a job's work throws is its error", async () => {
+  const jobs = new Jobs(installation.metadata, manager.node, () => {});
+  const job = await jobs.start("verify", { id: "x", name: "x" }, {}, () =>
+    Promise.reject(new OplogError("DAMAGED", "broken", { hint: "Mend it." })),
+  );
+  await waitFor("its end", async () => (await jobs.get(job.id)).state === "failed");
+  expect(await jobs.get(job.id)).toMatchObject({ error: { code: "DAMAGED", message: "broken", hint: "Mend it." } });
+});
+
+test("housekeeping takes the snapshots that are due and removes what is no longer kept; what stays is whole and goes on", async () => {
+  const source = installation.source();
+  await manager.register({
+    name: "shop",
+    connectionString: installation.uri,
+    storeUri: installation.storeUri,
+    database: source.databaseName,
+    rpoMs: 50,
+    snapshotEveryHours: 24,
+  });
+  await shows(manager, "shop", "running", ({ state }) => state === "running");
+  const write = async () => {
+    const { events } = await manager.get("shop");
+    await source.collection("orders").insertOne({ pad: "x".repeat(1_000) });
+    await shows(manager, "shop", "the event", (view) => view.events > events);
+  };
+  for (let n = 0; n < 5; n++) await write();
+
+  const locations = new StoreLocations();
+  const jobs = new Jobs(installation.metadata, "housekeeper", () => {});
+  const registry = new Registry(installation.metadata, SecretBox.fromKeys([installation.key]));
+  const cluster = { ...(await registry.get("shop")), log: { newestSnapshotAt: null } as never };
+  let pruned = 0;
+  const housekeeping = new Housekeeping({
+    ...{ locations, jobs, owned: () => [cluster], logger: pino({ enabled: false }) },
+    takeSnapshot: (due) => jobs.start("snapshot", due, { scheduled: true }, snapshotWork(locations, due)),
+    onPruned: async () => void pruned++,
+  });
+  await housekeeping.round();
+  await housekeeping.round(); // busy: nothing twice
+  const [taken] = await jobs.list();
+  expect(await ended(taken!)).toMatchObject({ kind: "snapshot", state: "done" });
+  expect(await jobs.list()).toHaveLength(1);
+  for (let n = 0; n < 3; n++) await write();
+
+  cluster.retention = { maxBytes: 1 };
+  cluster.snapshotEveryHours = null;
+  await housekeeping.round();
+  expect(pruned).toBe(1);
+  const coverage = await manager.coverage("shop");
+  expect(coverage.timelines).toHaveLength(1);
+  // All from the snapshot on is there, nothing that ended before it.
+  const [snapshot] = coverage.snapshots;
+  expect(coverage.timelines[0]!.firstSegment).toBeGreaterThan(1);
+  expect(coverage.timelines[0]!.from.clusterTime <= snapshot!.takenFrom).toBe(true);
+  await write();
+  expect(await ended(await manager.verify("shop"))).toMatchObject({ result: { ok: true } });
+  expect(await ended(await manager.restore("shop", { to: "now", target: target.uri }))).toMatchObject({ state: "done" });
+  const again = await locations.use(cluster.storeUri, (location) => applyRetention(location, "shop", { maxBytes: 1 }));
+  expect(again.removeSnapshots).toEqual([]);
+  await locations.close();
+});
