@@ -3,12 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { MongoClient } from "mongodb";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { freePort } from "../../../scripts/free-port.mjs";
 import { findMongod } from "../../../scripts/mongod.mjs";
 import { Member } from "../../../scripts/mongod-process.mjs";
 import { startReplicaSet } from "../../../scripts/replica-set.mjs";
 import { type OplogRun, runOplog, SpawnedOplog } from "./oplog-for-test.js";
+
+// Each test starts several processes: a busy machine makes that slow, not wrong.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 /** With what URIs must escape, and what shells and log formats like to eat. */
 const PASSWORD = "S3nt!nel:p@ss/w0rd";

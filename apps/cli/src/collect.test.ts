@@ -4,11 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { MongoClient } from "mongodb";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, expect, inject, test, vi } from "vitest";
 import { freePort } from "../../../scripts/free-port.mjs";
 import { startReplicaSet } from "../../../scripts/replica-set.mjs";
 import { waitFor } from "../../../scripts/wait-for.mjs";
 import { runOplog, SpawnedOplog } from "./oplog-for-test.js";
+
+// Each test starts several processes: a busy machine makes that slow, not wrong.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 // One database a test of a set that many tests share.
 const SOURCE = inject("mongodbUri");

@@ -7,9 +7,12 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { clusterTime, compress, openStore, sealSegment } from "@oplog-collector/collector-core";
 import { BSON, MongoClient, Timestamp } from "mongodb";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, expect, inject, test, vi } from "vitest";
 import { waitFor } from "../../../scripts/wait-for.mjs";
 import { runOplog, SpawnedOplog } from "./oplog-for-test.js";
+
+// Each test starts several processes: a busy machine makes that slow, not wrong.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const DATABASE = "cli_log_commands";
 const ORDERS = `${DATABASE}.orders`;
