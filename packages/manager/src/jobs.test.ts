@@ -1,11 +1,13 @@
-import { OplogError } from "@oplog-collector/collector-core";
-import { MongoClient } from "mongodb";
+import { OplogError, parseClusterTime } from "@oplog-collector/collector-core";
+import { type Db, type Document, MongoClient } from "mongodb";
 import { pino } from "pino";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, onTestFinished, test } from "vitest";
 import { startReplicaSet } from "../../../scripts/replica-set.mjs";
 import { waitFor } from "../../../scripts/wait-for.mjs";
+import type { ClusterView } from "./cluster-view.js";
 import { Housekeeping } from "./housekeeping.js";
 import { type Job, Jobs } from "./jobs.js";
+import { Leases } from "./lease.js";
 import { snapshotWork } from "./log-jobs.js";
 import type { Manager } from "./manager.js";
 import { Installation, shows } from "./manager-for-test.js";
@@ -34,6 +36,13 @@ const ended = (job: Job) =>
     return now.state !== "running" ? now : null;
   });
 
+/** Runs a write, and waits until what it did is covered: only then does `now` reach to it. */
+async function covered(name: string, source: Db, write: Document): Promise<void> {
+  const { operationTime } = await source.command({ ...write, writeConcern: { w: "majority" } });
+  const reached = ({ coveredTo }: ClusterView) => coveredTo !== null && parseClusterTime(coveredTo)! >= operationTime.toBigInt();
+  await shows(manager, name, "the write to be covered", reached);
+}
+
 test("snapshot, verify and restore are jobs: with a plan, a result, and a place in the history", async () => {
   const source = installation.source();
   const orders = source.collection<{ _id: number; n?: number }>("orders");
@@ -56,8 +65,7 @@ test("snapshot, verify and restore are jobs: with a plan, a result, and a place 
   });
   expect(told.map(({ state }) => state)).toEqual(expect.arrayContaining(["running", "done"]));
   await orders.updateOne({ _id: 2 }, { $set: { n: 1 } });
-  await orders.insertOne({ _id: 3 });
-  await shows(manager, "shop", "the events", ({ events }) => events >= 2);
+  await covered("shop", source, { insert: "orders", documents: [{ _id: 3 }] });
   expect(await ended(await manager.verify("shop"))).toMatchObject({ state: "done", result: { ok: true, bad: null } });
   const { snapshots } = await manager.coverage("shop");
   expect(snapshots).toMatchObject([{ documents: 2 }]);
@@ -134,6 +142,11 @@ test("housekeeping takes the snapshots that are due and removes what is no longe
 
   const locations = new StoreLocations();
   const jobs = new Jobs(installation.metadata, "housekeeper", () => {});
+  // Without a sign of life its jobs would be ended for it.
+  const leases = new Leases(installation.metadata, "housekeeper");
+  await leases.renew([]);
+  const living = setInterval(() => void leases.renew([]).catch(() => {}), 1_000);
+  onTestFinished(() => clearInterval(living));
   const registry = new Registry(installation.metadata, SecretBox.fromKeys([installation.key]));
   const cluster = { ...(await registry.get("shop")), log: { newestSnapshotAt: null } as never };
   let pruned = 0;
@@ -161,7 +174,8 @@ test("housekeeping takes the snapshots that are due and removes what is no longe
   expect(coverage.timelines[0]!.from.clusterTime <= snapshot!.takenFrom).toBe(true);
   await write();
   expect(await ended(await manager.verify("shop"))).toMatchObject({ result: { ok: true } });
-  expect(await ended(await manager.restore("shop", { to: "now", target: target.uri }))).toMatchObject({ state: "done" });
+  // Other tests have been there.
+  expect(await ended(await manager.restore("shop", { to: "now", target: target.uri, force: true }))).toMatchObject({ state: "done" });
   const again = await locations.use(cluster.storeUri, (location) => applyRetention(location, "shop", { maxBytes: 1 }));
   expect(again.removeSnapshots).toEqual([]);
   await locations.close();
