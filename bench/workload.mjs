@@ -5,7 +5,7 @@
 import { ObjectId } from "mongodb";
 
 /** @typedef {import('mongodb').MongoClient} MongoClient */
-/** @typedef {{ _id: ObjectId, order: number, customer: string, status: string, total: number, at: Date, note: string }} Order */
+/** @typedef {{ _id: ObjectId, order: number, customer: string, status: string, total: number, at: Date, changedAt: Date, note: string }} Order */
 
 export const DATABASE = "shop";
 export const COLLECTION = "orders";
@@ -34,13 +34,16 @@ export class Orders {
     const order = this.#ids.length;
     const _id = new ObjectId();
     this.#ids.push(_id);
+    const at = new Date();
     return {
       _id,
       order,
       customer: `customer-${this.#below(10_000)}`,
       status: "new",
       total: this.#below(100_000) / 100,
-      at: new Date(),
+      at,
+      // There from the beginning: an update that adds a field is another, rarer thing.
+      changedAt: at,
       note: this.#note(),
     };
   }
