@@ -1,4 +1,4 @@
-import { BSON_TYPE, rawElement, rawElements } from "@oplog-collector/collector-core";
+import { BSON_TYPE, rawElement, rawElements, valueLength } from "@oplog-collector/collector-core";
 import { document, documentElement, element } from "./bson-writer.js";
 
 /** The update operators that do what a diff does. */
@@ -20,6 +20,34 @@ export function diffModifiers(update: Buffer): Modifiers | undefined {
   if (diff?.type !== BSON_TYPE.document) return undefined;
   const modifiers: Modifiers = { set: [], unset: [] };
   return translate(update, diff.valueStart, "", modifiers) ? modifiers : undefined;
+}
+
+/** What the diff sets, when that is all it does and each name is plain: the bytes for `$set` as they are. */
+export function onlySet(update: Buffer): Buffer | undefined {
+  // `{$v: 2, diff: {u: …}}`: the length of `diff` is between the two parts that are always the same.
+  if (!startsWith(update, 4, BEFORE) || !startsWith(update, 4 + BEFORE.length + 4, UPDATED)) return undefined;
+  const at = 4 + BEFORE.length + 4 + UPDATED.length;
+  const end = at + update.readInt32LE(at);
+  // The ends of `diff` and of the update are all that follows.
+  if (end + 2 !== update.length) return undefined;
+  for (let element = at + 4; element < end - 1; ) {
+    const name = element + 1;
+    let nameEnd = name;
+    for (; update[nameEnd] !== 0; nameEnd++) if (update[nameEnd] === DOT) return undefined;
+    if (nameEnd === name || update[name] === DOLLAR) return undefined;
+    element = nameEnd + 1 + valueLength(update[element]!, update, nameEnd + 1);
+  }
+  return update.subarray(at, end);
+}
+
+const BEFORE = Buffer.from("\x10$v\0\x02\0\0\0\x03diff\0", "latin1");
+const UPDATED = Buffer.from("\x03u\0", "latin1");
+const DOT = ".".charCodeAt(0);
+const DOLLAR = "$".charCodeAt(0);
+
+function startsWith(bytes: Buffer, at: number, expected: Buffer): boolean {
+  for (let index = 0; index < expected.length; index++) if (bytes[at + index] !== expected[index]) return false;
+  return true;
 }
 
 /** The update document of these modifiers. */

@@ -1,7 +1,7 @@
 import { BSON_TYPE, rawElement, rawElements, valueLength } from "@oplog-collector/collector-core";
 import { arrayOf, booleanElement, document, documentElement, element } from "./bson-writer.js";
 import { resolveDelta } from "./delta.js";
-import { diffModifiers, modifierUpdate } from "./diff.js";
+import { diffModifiers, modifierUpdate, onlySet } from "./diff.js";
 import type { Write } from "./operation.js";
 
 /** The write commands, and what order says of them: inserts before updates before deletes takes the fewest commands. */
@@ -40,9 +40,12 @@ export function encodeWrite(write: Write, mode: ApplyMode): Statement {
       };
     case "diff": {
       const filter = filterOf(write);
-      const exact = () => updateStatement(filter, diffUpdate(write.bytes), false);
-      const modifiers = mode === "forward" ? diffModifiers(write.bytes) : undefined;
-      if (!modifiers) return { command: "update", bytes: exact(), mustMatch: mode === "forward" };
+      const exact = () => encodeResolved(write, write.bytes);
+      if (mode === "converge") return { command: "update", bytes: exact(), mustMatch: false };
+      const set = onlySet(write.bytes);
+      if (set) return { command: "update", bytes: setStatement(filter, set), mustMatch: true, exact };
+      const modifiers = diffModifiers(write.bytes);
+      if (!modifiers) return { command: "update", bytes: exact(), mustMatch: true };
       return {
         command: "update",
         bytes: updateStatement(filter, documentElement("u", modifierUpdate(modifiers)), false),
@@ -72,6 +75,29 @@ function updateStatement(filter: Buffer, update: Buffer, upsert: boolean): Buffe
   const q = documentElement("q", filter);
   return document(upsert ? [q, update, UPSERT] : [q, update]);
 }
+
+/** `{q: filter, u: {$set: set}}`, written in one go: most updates of most logs are this. */
+function setStatement(filter: Buffer, set: Buffer): Buffer {
+  const update = 4 + SET.length + set.length + 1;
+  const length = 4 + Q.length + filter.length + U.length + update + 1;
+  const out = Buffer.allocUnsafe(length);
+  out.writeInt32LE(length, 0);
+  let at = 4 + Q.copy(out, 4);
+  at += filter.copy(out, at);
+  at += U.copy(out, at);
+  out.writeInt32LE(update, at);
+  at += 4;
+  at += SET.copy(out, at);
+  at += set.copy(out, at);
+  out[at] = 0;
+  out[at + 1] = 0;
+  return out;
+}
+
+/** Types and names of the elements, before their values. */
+const Q = Buffer.from("\x03q\0", "latin1");
+const U = Buffer.from("\x03u\0", "latin1");
+const SET = Buffer.from("\x03$set\0", "latin1");
 
 /** The stage by which the server applies its own diffs: `readWrite` is enough for it, and it takes any name. */
 const diffUpdate = (update: Buffer): Buffer =>
