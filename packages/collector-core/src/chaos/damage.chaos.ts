@@ -1,7 +1,7 @@
 /// <reference path="../../../../scripts/vitest-context.d.ts" />
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Binary, type Document, MongoClient } from "mongodb";
+import { Binary, type Document, MongoClient, Timestamp } from "mongodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
 import { Collector } from "../collector.js";
 import { readCoverage } from "../coverage.js";
@@ -10,7 +10,7 @@ import { Random } from "../simulation/random.js";
 import { ChangeStreamSource } from "../source/change-stream.js";
 import type { Store } from "../store.js";
 import { verifyLog } from "../verify.js";
-import { oplog } from "./collector-process.js";
+import { CollectorProcess, oplog } from "./collector-process.js";
 import { type LogPlace, openPlace, type Sink, withLogOf } from "./log-place.js";
 import { record } from "./results.js";
 import { CHAOS_SEED, scaled } from "./scale.js";
@@ -28,10 +28,13 @@ interface Vandal {
   remove(number: number): Promise<void>;
   /** Each in the place of the other. */
   swap(a: number, b: number): Promise<void>;
+  /** Flips one bit of the checkpoint: anywhere in its file, or in the fields of its document. */
+  flipCheckpoint(random: Random): Promise<string>;
   /** Cuts off the end of what is stored of it. */
   truncate(number: number, bytes: number): Promise<void>;
   /** As it was at first. */
   restore(): Promise<void>;
+  close(): Promise<void>;
 }
 
 describe.each<Sink>(["file", "mongodb"])("damage to a log in a %s store is found and named", (sink) => {
@@ -45,7 +48,10 @@ describe.each<Sink>(["file", "mongodb"])("damage to a log in a %s store is found
     console.log(`damage, ${sink}: CHAOS_SEED=${CHAOS_SEED}`);
   });
   beforeEach(() => vandal.restore());
-  afterAll(() => place?.[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await vandal?.close();
+    await place?.[Symbol.asyncDispose]();
+  });
 
   const verify = () => withLogOf(place, NAME, (store) => verifyLog(store, NAME));
   const commands = async () => {
@@ -121,6 +127,22 @@ describe.each<Sink>(["file", "mongodb"])("damage to a log in a %s store is found
     expect(await claimedInVain(before)).toBe(0);
   });
 
+  test("a checkpoint that is not what was written: nothing is claimed and nothing goes on by it", async () => {
+    for (let flip = 0; flip < FLIPS; flip++) {
+      const where = await vandal.flipCheckpoint(random);
+      const read = withLogOf(place, NAME, (store) => store.readCheckpoint());
+      await expect(read, where).rejects.toMatchObject({ code: "DAMAGED" });
+      await vandal.restore();
+    }
+    await vandal.flipCheckpoint(random);
+    const { range } = await commands();
+    expect(range.code).toBe(4);
+    const args = ["--capture", "change-stream", "--database", `damage_${sink}`];
+    await using collector = CollectorProcess.start({ source: inject("mongodbUri"), store: place.uri, name: NAME, args });
+    expect(await collector.ended).toEqual({ code: 4, signal: null });
+    expect(collector.stderr).toMatch(/Delete (it|the file)/);
+  }, 60_000);
+
   test("a segment that was cut short, by a byte and by half", async () => {
     for (const bytes of [1, 300]) {
       await vandal.truncate(9, bytes);
@@ -187,6 +209,12 @@ async function fileVandal(log: string): Promise<Vandal> {
       await writeFile(path(number), flipBit(bytes, at, random));
       return `byte ${at} of the ${bytes.length} of segment ${number}`;
     },
+    async flipCheckpoint(random) {
+      const [file, bytes] = [...original].find(([name]) => /checkpoint-\d+\.bson$/.test(name))!;
+      const at = random.between(0, bytes.length - 1);
+      await writeFile(file, flipBit(bytes, at, random));
+      return `byte ${at} of the ${bytes.length} of the checkpoint`;
+    },
     remove: (number) => rm(path(number)),
     async swap(a, b) {
       await writeFile(path(a), bytesOf(b));
@@ -200,6 +228,7 @@ async function fileVandal(log: string): Promise<Vandal> {
         await writeFile(file, bytes);
       }
     },
+    close: async () => {},
   };
 }
 
@@ -207,6 +236,8 @@ async function mongodbVandal(uri: string): Promise<Vandal> {
   const client = new MongoClient(uri);
   const collection = client.db("oplog_store").collection<Document & { _id: number }>(`oplogs_${NAME}`);
   const original = await collection.find().toArray();
+  const checkpoints = client.db("oplog_store").collection(`resume_tokens_for_${NAME}`);
+  const checkpoint = (await checkpoints.findOne())!;
   const document = (number: number) => original.find(({ _id }) => _id === number)!;
   const bytesOf = (value: Binary) => Buffer.from(value.buffer.subarray(0, value.position));
   const put = (_id: number, changed: Document) => collection.replaceOne({ _id }, { ...changed, _id });
@@ -218,6 +249,20 @@ async function mongodbVandal(uri: string): Promise<Vandal> {
       const at = random.between(0, bytes.length - 1);
       await put(number, { ...found, [field]: new Binary(flipBit(bytes, at, random)) });
       return `byte ${at} of the ${field} of segment ${number}`;
+    },
+    async flipCheckpoint(random) {
+      const where = random.pick(["token", "ts", "coveredTo", "afterSegment"]);
+      const { position, afterSegment } = checkpoint;
+      const flipped = (time: Timestamp) => new Timestamp(time.toBigInt() ^ (1n << BigInt(random.between(0, 63))));
+      const bytes = bytesOf(position.token);
+      const changed = {
+        token: { position: { ...position, token: new Binary(flipBit(bytes, random.between(0, bytes.length - 1), random)) } },
+        ts: { position: { ...position, ts: flipped(position.ts) } },
+        coveredTo: { position: { ...position, coveredTo: flipped(position.coveredTo) } },
+        afterSegment: { afterSegment: afterSegment ^ (1 << random.between(0, 30)) },
+      }[where];
+      await checkpoints.replaceOne({}, { ...checkpoint, ...changed });
+      return `${where} of the checkpoint`;
     },
     async remove(number) {
       await collection.deleteOne({ _id: number });
@@ -233,6 +278,8 @@ async function mongodbVandal(uri: string): Promise<Vandal> {
     async restore() {
       await collection.deleteMany({});
       await collection.insertMany(original);
+      await checkpoints.replaceOne({}, checkpoint);
     },
+    close: () => client.close(),
   };
 }
