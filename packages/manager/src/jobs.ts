@@ -1,5 +1,6 @@
 import { describeError, OplogError } from "@oplog-collector/collector-core";
 import { type Collection, type Db, ObjectId } from "mongodb";
+import { settled } from "./patience.js";
 
 export type JobKind = "snapshot" | "verify" | "restore";
 export type JobState = "running" | "done" | "failed" | "cancelled";
@@ -116,12 +117,7 @@ export class Jobs {
   /** Stops what runs here, and waits for it, but not for longer than that: another node then ends it as an orphan. */
   async end(patienceMs: number): Promise<void> {
     for (const { stop } of this.running.values()) stop.abort();
-    let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, patienceMs);
-    });
-    await Promise.race([Promise.all([...this.running.values()].map(({ done }) => done)), patience]);
-    clearTimeout(timer);
+    await settled(Promise.all([...this.running.values()].map(({ done }) => done)), patienceMs);
   }
 
   private async run(job: Job, work: JobWork, stop: AbortController): Promise<void> {

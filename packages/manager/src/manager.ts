@@ -16,6 +16,7 @@ import { LogWatch } from "./log-watch.js";
 import type { EventFilter, EventRow, LogCoverage, ManagerApi, ManagerEvent, RestoreRequest, StatsRow } from "./manager-api.js";
 import { defaultNodeName, type ManagerOptions } from "./manager-options.js";
 import { openMetadata } from "./metadata-database.js";
+import { settled } from "./patience.js";
 import { processRunner } from "./process-runner.js";
 import { RegisteredClusters } from "./registered-clusters.js";
 import { type RegistrationChange, type RegistrationInput, readRegistration, readRegistrationChange } from "./registration.js";
@@ -28,7 +29,9 @@ import { wipeLog } from "./wipe-log.js";
 
 /** All has to end within 10 s: the collectors first, then the jobs, then what is said of them. */
 const STOP_COLLECTORS_MS = 6_000;
-const STOP_JOBS_MS = 1_500;
+const STOP_JOBS_MS = 1_000;
+const SIGN_OFF_MS = 1_500;
+const CLOSE_MS = 500;
 
 /** A removal is mostly done within a second or two; a store that does not answer keeps it waiting. */
 const REMOVAL_PATIENCE_MS = 25_000;
@@ -113,19 +116,16 @@ export class Manager implements ManagerApi {
     this.logger.info({ node: this.node }, "the manager runs");
   }
 
-  /** Stops all collectors of this node in order and gives them to the others; within 10 s. */
+  /** Stops all collectors of this node in order and gives them to the others; within 10 s, whatever does not answer. */
   async end(): Promise<void> {
-    const stopped = Promise.all([
-      this.supervisor.stopAll(STOP_COLLECTORS_MS),
-      this.work.end(STOP_JOBS_MS),
-      this.watch.stop(),
-      this.housekeeping.stop(),
-    ]);
-    await stopped;
-    await this.states.end().catch(() => {}); // the leases run out by themselves, and tell the others as much
-    await this.supervisor.keeper.end();
-    await this.locations.close();
-    await this.client?.close();
+    const working = [this.work.end(STOP_JOBS_MS), this.watch.stop(), this.housekeeping.stop()];
+    await settled(Promise.allSettled([this.supervisor.stopAll(STOP_COLLECTORS_MS), ...working]), STOP_COLLECTORS_MS + STOP_JOBS_MS);
+    // Otherwise the leases run out by themselves, and tell the others as much.
+    await settled(
+      this.states.end().finally(() => this.supervisor.keeper.end()),
+      SIGN_OFF_MS,
+    );
+    await settled(Promise.allSettled([this.locations.close(), this.client?.close()]), CLOSE_MS);
     this.logger.info({ node: this.node }, "the manager has ended");
   }
 

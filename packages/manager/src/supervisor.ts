@@ -5,6 +5,7 @@ import { type ClusterAction, planCluster, shouldRun } from "./cluster-plan.js";
 import { CollectorRuns, type CollectorRunsOptions } from "./collector-runs.js";
 import type { Leases } from "./lease.js";
 import { LeaseKeeper } from "./lease-keeper.js";
+import { settled } from "./patience.js";
 import type { Registry } from "./registry.js";
 import { Repeat } from "./repeat.js";
 
@@ -16,6 +17,9 @@ const SLEPT_MS = 5_000;
 
 /** Between two clusters that are handed to a node with room: each one's collector is away for a second or two. */
 const HANDOVER_INTERVAL_MS = 5_000;
+
+/** A process that is ended by force is gone within this. */
+const KILL_MS = 500;
 
 /** What one look saw: all clusters, who has which, who lives. */
 export interface Look {
@@ -83,14 +87,9 @@ export class Supervisor {
   /** Stops all collectors in order, and by force those that do not end in time. */
   async stopAll(patienceMs: number): Promise<void> {
     this.ending = true;
-    await this.looking.stop();
-    await this.runs.stopAll(patienceMs);
-    let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, patienceMs);
-    });
-    await Promise.race([Promise.allSettled(this.busy.values()), patience]);
-    clearTimeout(timer);
+    // All at once: a database that does not answer must not keep the collectors from being stopped.
+    const ended = [this.looking.stop(), this.runs.stopAll(patienceMs), ...this.busy.values()];
+    await settled(Promise.allSettled(ended), patienceMs + KILL_MS);
   }
 
   private async lookNow(): Promise<void> {
