@@ -28,7 +28,8 @@ export class LogKeeper {
   /** Stores the beginning of a new log, and at once who writes it: a collector that starts a moment later is to see us. */
   async begin(mark: Parameters<SegmentWriter["appendMark"]>[0]): Promise<void> {
     await this.writer.appendMark(mark);
-    await this.checkpoints.announce(this.ended.signal);
+    // A store that does not answer holds up a stop no longer here than elsewhere.
+    await Promise.race([this.checkpoints.announce(this.ended.signal), this.writer.whenFailed()]);
   }
 
   /** From now on a store that does not answer is waited for so long and no longer. */

@@ -144,7 +144,7 @@ export function scenarioOf(seed: number): Scenario {
       fatal: rate(0.06),
       hangs: rate(0.15),
       slow: rate(),
-      stalls: rate(0.1) / 4,
+      stalls: rate(0.15) / 2,
       ends: rate(0.15),
       otherDeployment: rate(0.04),
     },

@@ -6,7 +6,7 @@ import { History } from "./history.js";
 import { Random } from "./random.js";
 import { RUN_START, type Scenario, scenarioOf } from "./scenario.js";
 import { SimulatedOplog } from "./simulated-oplog.js";
-import { LOG, Supervisor } from "./supervisor.js";
+import { LOG, type Run, Supervisor } from "./supervisor.js";
 import { VirtualTime } from "./virtual-time.js";
 import { Witness } from "./witness.js";
 
@@ -21,9 +21,6 @@ const SETTLED_WITHIN_MS = 200_000;
 
 /** How long a store that does not answer is waited for. */
 const STORE_PATIENCE_MS = 10_000;
-
-/** Once asked to stop. */
-const STOPPED_WITHIN_MS = 15_000;
 
 /** What became of a run: a violation, or null; and what happened, when it was asked for. */
 export interface Outcome {
@@ -75,15 +72,19 @@ class Simulation {
     supervisor.finish();
     const [last] = supervisor.live();
     const stoppedAt = time.now;
-    last?.stop.abort();
-    await this.until(() => supervisor.live().length === 0, stoppedAt + STOPPED_WITHIN_MS, "a collector does not stop");
-    const checkpoint = await (await this.location.log(LOG)).readCheckpoint();
+    if (last) supervisor.stop(last);
+    await time.run(() => witness.violation !== null || supervisor.live().length === 0);
+    if (!witness.violation && last?.succeeded) await this.checkEnd(last, time.now - stoppedAt);
+  }
+
+  private async checkEnd(last: Run, stopMs: number): Promise<void> {
+    const { witness, history } = this;
+    const log = await this.location.log(LOG);
     // A checkpoint that hangs from before is waited for, and no longer than that.
-    const isPatient = time.now - stoppedAt < STORE_PATIENCE_MS;
-    if (last?.succeeded && isPatient && checkpoint?.writer?.pid === last.process.pid)
-      witness.broken("after a clean stop the log is still held");
-    const covered = (await readCoverage(await this.location.log(LOG))).timelines.at(-1)?.to.clusterTime ?? -1n;
-    if (covered < (this.history.events.at(-1)?.time ?? 0n)) witness.broken("the coverage does not reach the end of the history");
+    const isHeld = (await log.readCheckpoint())?.writer?.pid === last.process.pid;
+    if (isHeld && stopMs < STORE_PATIENCE_MS) witness.broken("after a clean stop the log is still held");
+    const covered = (await readCoverage(log)).timelines.at(-1)?.to.clusterTime ?? -1n;
+    if (covered < (history.events.at(-1)?.time ?? 0n)) witness.broken("the coverage does not reach the end of the history");
   }
 
   private async endByItself(): Promise<void> {

@@ -14,6 +14,7 @@ export class SimulatedProcess {
   /** Its sleeps that go on: none may, once its collector has ended. */
   sleeping = 0;
   openStreams = 0;
+  wasFrozen = false;
   gapsAllowed = 0;
   /** Its store does not answer it until then. */
   partitionedUntil = 0;
@@ -48,6 +49,7 @@ export class SimulatedProcess {
   }
 
   freezeUntil(at: number): void {
+    this.wasFrozen = true;
     this.frozenUntil = Math.max(this.frozenUntil, at);
   }
 

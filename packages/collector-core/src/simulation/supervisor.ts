@@ -25,6 +25,9 @@ export interface Run {
   state: () => CollectorState | null;
 }
 
+/** Once asked to stop: the store is waited for so long, and the source a little. */
+const STOPPED_WITHIN_MS = 15_000;
+
 const silent = pino({ enabled: false });
 
 const STATE_AFTER: Partial<Record<OplogErrorCode, CollectorState>> = {
@@ -157,6 +160,8 @@ export class Supervisor {
     const isAlone = runs.length === 1;
     switch (error.code) {
       case "FENCED":
+        // Of two, the one whose log it is by now goes on.
+        if (witness.holder === process.pid && !stop.signal.aborted) witness.broken("the writer of the log ended as fenced");
         return !isAlone;
       case "HISTORY_LOST":
         // What was in hand is stored first; but another's collector may have gone further by then.
@@ -191,7 +196,7 @@ export class Supervisor {
     const points: KillPoint[] = ["before it is sent", "done and not answered"];
     plan(process.kills, (run) => run.process.kill());
     plan(process.killsAtCall, (run) => run.process.killAtCall(random.between(1, 12), random.pick(points), calmFrom));
-    plan(process.stops, (run) => run.stop.abort());
+    plan(process.stops, (run) => this.stop(run));
     plan(process.twins, () => void this.start());
     plan(process.partitions, (run) => {
       run.process.partitionedUntil = this.endOfFault(40_000);
@@ -200,6 +205,14 @@ export class Supervisor {
       run.process.freezeUntil(this.endOfFault(60_000));
       this.witness.note(() => `${run.process.pid} frozen`);
       this.startIfNoneRuns();
+    });
+  }
+
+  /** Asks it to stop, whatever does not answer at the moment. */
+  stop({ process, stop }: Run): void {
+    stop.abort();
+    this.time.after(STOPPED_WITHIN_MS, () => {
+      if (process.alive && !process.wasFrozen) this.witness.broken("a collector does not stop");
     });
   }
 

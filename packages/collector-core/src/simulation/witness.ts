@@ -19,6 +19,8 @@ export class Witness {
   violation: string | null = null;
   /** Of the history's events, those before this one are stored, or are lost in a gap. */
   durable = 0;
+  /** The process that the checkpoint names as the log's writer. */
+  holder: number | null = null;
   /** The end of what the log says it covers. */
   coveredTo: ClusterTime = -1n;
   /** Where a collector that starts now goes on. */
@@ -79,6 +81,7 @@ export class Witness {
 
   /** A checkpoint is durable. */
   checkpointed(checkpoint: Checkpoint, by: SimulatedProcess): void {
+    this.holder = checkpoint.writer?.pid ?? null;
     const number = this.newest?.header.number ?? 0;
     const end = this.eventsUpTo(checkpoint.position);
     this.note(
