@@ -1,3 +1,5 @@
+import type { ClusterTime } from "./cluster-time.js";
+
 /** What went wrong, in one word that callers and scripts can branch on. */
 export type OplogErrorCode =
   /** The source's oplog no longer holds our position. */
@@ -40,7 +42,8 @@ export class OplogError extends Error {
   constructor(
     readonly code: OplogErrorCode,
     message: string,
-    readonly details: { cause?: unknown; hint?: string } = {},
+    /** `goOnAfter`: everything after this cluster time can be captured, if what is up to there may be missing. */
+    readonly details: { cause?: unknown; hint?: string; goOnAfter?: ClusterTime } = {},
   ) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
   }

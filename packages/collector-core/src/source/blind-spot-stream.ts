@@ -1,8 +1,8 @@
 import { type Batch, startOf, timeOf } from "../batch.js";
 import { type ClusterTime, clusterTime } from "../cluster-time.js";
 import { positionOfEvent } from "../event.js";
-import { OplogEntryScan } from "../oplog-entry.js";
 import type { Position } from "../position.js";
+import { entryBatches } from "./entry-batch.js";
 import type { EventStream } from "./source.js";
 
 /** What finds the oplog entries of `(after, to]` that the stream does not show. */
@@ -16,7 +16,7 @@ const TOGETHER_MS = 25;
 
 /** A change stream with the oplog entries that it does not show, each in its place. No batch goes on before it is known what belongs in between. */
 export class BlindSpotStream implements EventStream {
-  private readonly scan = new OplogEntryScan();
+  private readonly batchOf = entryBatches();
 
   /** `from`: everything that the stream does not show is in the log up to here. */
   constructor(
@@ -65,8 +65,8 @@ export class BlindSpotStream implements EventStream {
     for (const batch of batches) {
       let rest = batch;
       for (; next < entries.length; next++) {
-        this.scan.read(entries[next]!, 0);
-        const time = this.scan.clusterTime;
+        const entry = this.batchOf(entries[next]!);
+        const time = entry.position.clusterTime;
         if (time > shownTo(batch)) break;
         const events = eventsBefore(rest, time);
         // The stream shows it after all, as newer servers may.
@@ -76,27 +76,11 @@ export class BlindSpotStream implements EventStream {
           pieces.push(head);
           rest = tail;
         }
-        pieces.push(this.batchOf(entries[next]!, time));
+        pieces.push(entry);
       }
       pieces.push(rest);
     }
     return pieces;
-  }
-
-  private batchOf(entry: Buffer, time: ClusterTime): Batch {
-    const { kind, seconds, ordinal, wallTime } = this.scan;
-    return {
-      format: "oplog-entry",
-      events: 1,
-      payload: entry,
-      ends: Uint32Array.of(entry.length),
-      times: Uint32Array.of(seconds, ordinal),
-      kinds: [kind],
-      position: { token: null, clusterTime: time, wallTime: Number.isNaN(wallTime) ? null : new Date(wallTime) },
-      coveredTo: time,
-      currentTo: Number.isNaN(wallTime) ? 0 : wallTime,
-      caughtUp: false,
-    };
   }
 }
 

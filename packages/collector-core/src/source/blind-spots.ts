@@ -54,6 +54,29 @@ export async function findBlindSpots(
     });
 }
 
+/** The entry of that cluster time, with the server's own bytes; null when there is none. */
+export async function entryAt(client: MongoClient, time: ClusterTime): Promise<Buffer | null> {
+  const entry = await oplogOf(client).findOne({ ts: new Timestamp(time) }, { raw: true });
+  return entry && Buffer.from(entry as unknown as Uint8Array);
+}
+
+/** The first entry after that cluster time that a change stream shows and that is larger. */
+export async function firstShownBeyond(
+  client: MongoClient,
+  after: ClusterTime,
+  bytes: number,
+  database: string | null,
+): Promise<Buffer | null> {
+  const transaction = { op: "c", "o.applyOps": { $exists: true }, txnNumber: { $exists: true } };
+  const shown =
+    database === null
+      ? [{ op: { $in: ["i", "u", "d"] }, $nor: [{ ns: inDatabase("admin") }, { ns: inDatabase("config") }] }, transaction]
+      : [{ ns: inDatabase(database) }, { ...transaction, "o.applyOps.ns": inDatabase(database) }];
+  const larger = { ts: { $gt: new Timestamp(after) }, $expr: { $gt: [{ $bsonSize: "$$ROOT" }, bytes] }, $or: shown };
+  const [entry] = await oplogOf(client).find(larger, { raw: true }).sort({ $natural: 1 }).limit(1).toArray();
+  return entry ? Buffer.from(entry as unknown as Uint8Array) : null;
+}
+
 /** What of the oplog a majority has. */
 const oplogOf = (client: MongoClient) => client.db("local").collection("oplog.rs", { readConcern: { level: "majority" } });
 

@@ -61,13 +61,14 @@ export class OplogStream implements EventStream {
     this.signal.addEventListener("abort", stop, { once: true });
     try {
       let pending = this.cursor.more(REPLY_ENTRIES, AWAIT_MS);
+      pending.catch(() => {}); // thrown where it is awaited, below; not at all when stopped before
       while (!this.signal.aborted) {
         const { documents, askedAt } = await pending;
         const last = this.cursor.exhausted || this.signal.aborted;
         // Asked for before the bytes in hand are looked at: the server and the network work meanwhile.
         if (!last) {
           pending = this.cursor.more(REPLY_ENTRIES, AWAIT_MS);
-          pending.catch(() => {}); // thrown where it is awaited, above
+          pending.catch(() => {}); // likewise, above
         }
         yield this.reader.read(documents, askedAt);
         // The server ends a tailing cursor that it has overtaken, or whose collection is gone: opening again tells which.

@@ -40,14 +40,14 @@ export function streamPipeline(options: StreamOptions, scope: { wholeDeployment:
   return [{ $changeStream: changeStream }, ...(options.split ? [{ $changeStreamSplitLargeEvent: {} }] : [])];
 }
 
-/** What the chosen way can't carry. */
-export function streamNotes(options: StreamOptions): string[] {
+/** What the chosen way can't carry. `oplogReadable`: what the stream can't deliver is read from the oplog. */
+export function streamNotes(options: StreamOptions, oplogReadable: boolean): string[] {
   const notes: string[] = [];
   if (!options.exact)
     notes.push(
       "The server does not give its exact update diffs: field order after pipeline updates, dotted names, time series and system collections may not be restored exactly.",
     );
-  if (!options.split)
+  if (!options.split && !oplogReadable)
     notes.push("The server has no $changeStreamSplitLargeEvent (6.0.9 and newer have it): an event beyond 16 MiB can't be delivered.");
   return notes;
 }

@@ -1,0 +1,61 @@
+import type { Batch } from "../batch.js";
+import type { ClusterTime } from "../cluster-time.js";
+import type { Position } from "../position.js";
+import type { RawCursor } from "./raw-cursor.js";
+import { holdsDocuments, ReplyReader } from "./reply-batch.js";
+import type { EventStream } from "./source.js";
+
+/** How long a getMore waits for the first event when there is none. Short after events, so that a transaction's end is known soon. */
+const AWAIT_AFTER_EVENTS_MS = 200;
+const AWAIT_IDLE_MS = 1_000;
+
+/** Events a reply at most: about 5 MB of common events, so that two replies in flight stay small; the server fills replies up to 16 MiB otherwise. */
+const REPLY_EVENTS = 10_000;
+
+/** The events of a change stream that is open. */
+export class ChangeEventStream implements EventStream {
+  private readonly reader: ReplyReader;
+
+  constructor(
+    private readonly cursor: RawCursor,
+    readonly position: Position,
+    readonly coveredTo: ClusterTime,
+    sharded: boolean,
+    readonly notes: string[],
+    private readonly signal: AbortSignal,
+    /** Events a reply at most. */
+    private readonly replyEvents = REPLY_EVENTS,
+  ) {
+    this.reader = new ReplyReader(position, coveredTo, sharded);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Batch> {
+    const stop = () => void this.cursor.kill();
+    this.signal.addEventListener("abort", stop, { once: true });
+    try {
+      let pending = this.cursor.more(this.replyEvents, AWAIT_IDLE_MS);
+      pending.catch(() => {}); // thrown where it is awaited, below; not at all when stopped before
+      while (!this.signal.aborted) {
+        const reply = await pending;
+        const last = this.cursor.exhausted || this.signal.aborted;
+        // Asked for before the bytes in hand are looked at: the server's work is the slowest part, and must not wait for ours.
+        if (!last) {
+          pending = this.cursor.more(this.replyEvents, holdsDocuments(reply) ? AWAIT_AFTER_EVENTS_MS : AWAIT_IDLE_MS);
+          pending.catch(() => {}); // likewise, above
+        }
+        yield this.reader.read(reply, reply.askedAt);
+        // A database stream ends itself after an invalidate; the collector reopens it after that position.
+        if (last) return;
+      }
+    } catch (error) {
+      if (!this.signal.aborted) throw error;
+    } finally {
+      this.signal.removeEventListener("abort", stop);
+      await this.close();
+    }
+  }
+
+  close(): Promise<void> {
+    return this.cursor.close();
+  }
+}
