@@ -53,7 +53,7 @@ export class MixedLoad {
     this.writers = Array.from({ length: WRITERS }, () => this.write(this.random.fork()));
   }
 
-  async until(events: number, timeoutMs = 600_000): Promise<void> {
+  async until(events: number, timeoutMs = 3_000_000): Promise<void> {
     await waitFor(`${events} events of load`, () => this.events >= events, { timeoutMs });
   }
 
