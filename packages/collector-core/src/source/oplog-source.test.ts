@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { BSON, type Document, MongoClient, Timestamp } from "mongodb";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { startReplicaSet } from "../../../../scripts/replica-set.mjs";
 import { type Batch, positionAfter } from "../batch.js";
 import { type ClusterTime, clusterTime } from "../cluster-time.js";
 import { type Position, positionOfToken, tokenFromData } from "../position.js";
@@ -8,17 +9,23 @@ import { documentsIn } from "../raw-bson.js";
 import { OplogSource } from "./oplog-source.js";
 import type { StartPoint } from "./source.js";
 
+let set: Awaited<ReturnType<typeof startReplicaSet>>;
 let client: MongoClient;
 let source: OplogSource;
 /** A database of its own for each test: the oplog is everyone's. */
 let database: string;
 
-beforeAll(() => {
-  client = new MongoClient(inject("mongodbUri"), { writeConcern: { w: "majority" } });
+beforeAll(async () => {
+  // One of our own: what is written here would fill the oplog of the shared one. Test commands: to prepare transactions.
+  set = await startReplicaSet({ testCommands: true, oplogSizeMB: 1024 });
+  client = new MongoClient(set.uri, { writeConcern: { w: "majority" } });
 });
-afterAll(() => client.close());
+afterAll(async () => {
+  await client?.close();
+  await set?.stop();
+});
 beforeEach(() => {
-  source = new OplogSource({ uri: inject("mongodbUri") });
+  source = new OplogSource({ uri: set.uri });
   database = `oplog_${randomUUID().slice(0, 8)}`;
 });
 afterEach(async () => {
