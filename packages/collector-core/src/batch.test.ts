@@ -8,18 +8,22 @@ import { Random } from "./simulation/random.js";
 import { RUN_START } from "./simulation/scenario.js";
 import { ReplyReader } from "./source/reply-batch.js";
 
-const arbitraryBatch = fc.record({ seed: fc.nat(), events: fc.integer({ min: 1, max: 30 }) }).map(({ seed, events }) => {
+// Small values, which a failure can print; the batch is made of them.
+const arbitraryCut = fc.record({ seed: fc.nat(), events: fc.integer({ min: 1, max: 30 }), cut: fc.nat(29) });
+
+function batchOf({ seed, events, cut }: { seed: number; events: number; cut: number }) {
   const shape = { from: RUN_START, to: RUN_START + 10_000, events, sharded: false, split: false, invalidates: false };
   const history = new History(new Random(seed), shape);
   const documents = wrap(history.wire.map(({ bytes }, index) => element(0x03, String(index), bytes)));
   const reader = new ReplyReader(positionOfToken(tokenFromData(highWaterToken(history.wire[0]!.time))), 0n, false);
-  return { history, batch: reader.read({ id: 1n, documents, postBatchToken: history.wire.at(-1)!.tokenDocument }, 0) };
-});
+  const batch = reader.read({ id: 1n, documents, postBatchToken: history.wire.at(-1)!.tokenDocument }, 0);
+  return { history, batch, count: 1 + (cut % batch.events) };
+}
 
 test("a batch that is cut anywhere ends at the position of its last event", () => {
   fc.assert(
-    fc.property(arbitraryBatch, fc.nat(), ({ history, batch }, cut) => {
-      const count = 1 + (cut % batch.events);
+    fc.property(arbitraryCut, (drawn) => {
+      const { history, batch, count } = batchOf(drawn);
       expect(tokenData(positionAfter(batch, count).token!)).toBe(history.events[count - 1]!.token);
       expect(Buffer.from(batch.payload.subarray(startOf(batch, count - 1), batch.ends[count - 1]))).toEqual(
         history.events[count - 1]!.bytes,
@@ -30,8 +34,8 @@ test("a batch that is cut anywhere ends at the position of its last event", () =
 
 test("a cut covers all that came before the next event's cluster time, and nothing of that time", () => {
   fc.assert(
-    fc.property(arbitraryBatch, fc.nat(), ({ history, batch }, cut) => {
-      const count = 1 + (cut % batch.events);
+    fc.property(arbitraryCut, (drawn) => {
+      const { history, batch, count } = batchOf(drawn);
       const covered = coveredAfter(batch, count, 0n);
       expect(history.eventsUpToTime(covered)).toBeLessThanOrEqual(count);
       const next = history.events[count];

@@ -76,7 +76,8 @@ export class CoverageBuilder {
       this.open = null;
     }
     if (entry.kind === "events" && this.open) {
-      this.open.to = at(entry.to, entry.coveredTo);
+      // A timeline that begins inside a transaction covers nothing until that is complete.
+      if (entry.coveredTo > this.open.from.clusterTime) this.open.to = at(entry.to, entry.coveredTo);
       this.open.lastSegment = entry.number;
     } else {
       // After a prune the first segment left holds events: what came before it is exclusive.

@@ -10,9 +10,11 @@ import { type CursorReply, ReplyReader } from "./reply-batch.js";
 
 const shape = { from: RUN_START, to: RUN_START + 60_000, sharded: false, split: true, invalidates: false };
 
-const arbitraryHistory = fc
-  .record({ seed: fc.nat(), events: fc.integer({ min: 1, max: 40 }), sharded: fc.boolean() })
-  .map(({ seed, ...fields }) => ({ history: new History(new Random(seed), { ...shape, ...fields }), sharded: fields.sharded }));
+// Small values, which a failure can print; the history is made of them.
+const arbitraryShape = fc.record({ seed: fc.nat(), events: fc.integer({ min: 1, max: 40 }), sharded: fc.boolean() });
+
+const historyOf = ({ seed, ...fields }: { seed: number; events: number; sharded: boolean }) =>
+  new History(new Random(seed), { ...shape, ...fields });
 
 /** How many documents each reply holds, over and over; a reply may be empty. */
 const arbitraryCuts = fc.array(fc.nat(9), { minLength: 1, maxLength: 8 }).filter((cuts) => cuts.some((cut) => cut > 0));
@@ -44,7 +46,9 @@ const eventsOf = (batch: Batch): Buffer[] =>
 describe("however the server cuts its replies", () => {
   test("each event comes once, in order, byte for byte, and fragments come joined", () => {
     fc.assert(
-      fc.property(arbitraryHistory, arbitraryCuts, ({ history, sharded }, cuts) => {
+      fc.property(arbitraryShape, arbitraryCuts, (drawn, cuts) => {
+        const { sharded } = drawn;
+        const history = historyOf(drawn);
         const reader = new ReplyReader(positionBefore(history), 0n, sharded);
         const read = [...repliesOf(history.wire, cuts)].flatMap((one) => eventsOf(reader.read(one, 0)));
         expect(read).toEqual(history.events.map(({ bytes }) => bytes));
@@ -54,7 +58,9 @@ describe("however the server cuts its replies", () => {
 
   test("a reader that is resumed anywhere drops what is at or before its position, and never goes back", () => {
     fc.assert(
-      fc.property(arbitraryHistory, arbitraryCuts, fc.nat(), ({ history, sharded }, cuts, where) => {
+      fc.property(arbitraryShape, arbitraryCuts, fc.nat(), (drawn, cuts, where) => {
+        const { sharded } = drawn;
+        const history = historyOf(drawn);
         const last = where % history.events.length;
         const { token } = history.events[last]!;
         const position = positionOfToken(tokenFromData(token));
@@ -74,7 +80,9 @@ describe("however the server cuts its replies", () => {
 
   test("a cluster time is covered only when none of its events is still to come", () => {
     fc.assert(
-      fc.property(arbitraryHistory, arbitraryCuts, ({ history, sharded }, cuts) => {
+      fc.property(arbitraryShape, arbitraryCuts, (drawn, cuts) => {
+        const { sharded } = drawn;
+        const history = historyOf(drawn);
         const reader = new ReplyReader(positionBefore(history), 0n, sharded);
         let read = 0;
         let covered = 0n;
@@ -91,7 +99,9 @@ describe("however the server cuts its replies", () => {
 
   test("times and kinds of the events are those of their envelopes", () => {
     fc.assert(
-      fc.property(arbitraryHistory, arbitraryCuts, ({ history, sharded }, cuts) => {
+      fc.property(arbitraryShape, arbitraryCuts, (drawn, cuts) => {
+        const { sharded } = drawn;
+        const history = historyOf(drawn);
         const reader = new ReplyReader(positionBefore(history), 0n, sharded);
         let event = 0;
         for (const one of repliesOf(history.wire, cuts)) {
