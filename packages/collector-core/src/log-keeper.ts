@@ -40,6 +40,7 @@ export class LogKeeper {
         hint: "They are read again from the source at the next start, as long as its oplog holds them.",
       }),
     );
+    this.ended.abort();
   }
 
   /** Stores what is in hand; then the next collector may begin without waiting. */

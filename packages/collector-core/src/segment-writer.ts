@@ -302,8 +302,8 @@ export class SegmentWriter {
       },
       payload,
     );
-    await this.options.store(segment);
-    if (this.failure) throw this.failure.error; // given up meanwhile: what is stored now is found at the next start
+    await this.options.store(segment).catch((error: unknown) => this.fail(error));
+    if (this.failure) throw this.failure.error; // perhaps only given up: what is stored all the same is found at the next start
     this.head = { number: segment.number, hash: segment.hash, position: fields.to, coveredTo: fields.coveredTo };
     return segment.header.length + segment.payload.length;
   }
