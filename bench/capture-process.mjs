@@ -18,8 +18,9 @@ onTask(async (/** @type {Task} */ task) => {
       from: { kind: "time", after: BigInt(task.from) },
       exitWhenCaughtUp: true,
     });
-    let durableAt = Number.NaN;
-    collector.subscribe(({ events }) => {
+    let [openAt, durableAt] = [Number.NaN, Number.NaN];
+    collector.subscribe(({ state, events }) => {
+      if (state === "running" && Number.isNaN(openAt)) openAt = performance.now();
       if (events >= task.events && Number.isNaN(durableAt)) durableAt = performance.now();
     });
     const usedBefore = process.resourceUsage();
@@ -31,8 +32,9 @@ onTask(async (/** @type {Task} */ task) => {
       events,
       bytes,
       storedBytes,
-      // Until the last event is durable; that there is nothing more it learns a little later.
-      seconds: (durableAt - started) / 1000,
+      // From the open stream until the last event is durable; that there is nothing more it learns a little later.
+      seconds: (durableAt - openAt) / 1000,
+      startSeconds: (openAt - started) / 1000,
       cpuSeconds: (used.userCPUTime + used.systemCPUTime - usedBefore.userCPUTime - usedBefore.systemCPUTime) / 1e6,
       peakMB: await peakMemoryMB(),
     };

@@ -20,9 +20,8 @@ onTask(async (/** @type {{ uri: string, capture: 'change-stream' | 'oplog', from
   const client = await new MongoClient(task.uri, { maxPoolSize: 2 }).connect();
   try {
     const usedBefore = process.resourceUsage();
-    const started = performance.now();
-    const read = task.capture === "oplog" ? await readOplog(client, task) : await readChangeStream(client, task);
-    const seconds = (performance.now() - started) / 1000;
+    const { openAt, ...read } = task.capture === "oplog" ? await readOplog(client, task) : await readChangeStream(client, task);
+    const seconds = (performance.now() - openAt) / 1000;
     const used = process.resourceUsage();
     return {
       ...read,
@@ -43,6 +42,7 @@ async function readChangeStream(client, { from, to, count }) {
   const pipeline = [{ $changeStream: { ...EXACT, startAtOperationTime: new Timestamp(BigInt(from) + 1n) } }];
   let { cursor } = await db.command({ aggregate: 1, pipeline, cursor: { batchSize: 0 } }, options);
   const id = Long.fromBigInt(longField(cursor, "id"));
+  const openAt = performance.now();
   let [events, bytes] = [0, 0];
   for (;;) {
     ({ cursor } = await db.command({ getMore: id, collection: "$cmd.aggregate", maxTimeMS: 1_000 }, options));
@@ -56,7 +56,7 @@ async function readChangeStream(client, { from, to, count }) {
   }
   await db.command({ killCursors: "$cmd.aggregate", cursors: [id] });
   await session.endSession();
-  return { events, bytes };
+  return { events, bytes, openAt };
 }
 
 /** @param {MongoClient} client @param {{ from: string, to: string, count: boolean }} task */
@@ -69,6 +69,7 @@ async function readOplog(client, { from, to, count }) {
   const filter = count ? { ts, op: { $ne: "n" }, ns: { $not: /^(config\.|admin\.system\.keys$)/ } } : { ts };
   let { cursor } = await db.command({ find: "oplog.rs", filter, batchSize: 0, readConcern: { level: "majority" } }, options);
   let id = longField(cursor, "id");
+  const openAt = performance.now();
   let [events, bytes] = [0, 0];
   while (id !== 0n) {
     ({ cursor } = await db.command({ getMore: Long.fromBigInt(id), collection: "oplog.rs" }, options));
@@ -81,5 +82,5 @@ async function readOplog(client, { from, to, count }) {
     id = longField(cursor, "id");
   }
   await session.endSession();
-  return { events, bytes };
+  return { events, bytes, openAt };
 }
