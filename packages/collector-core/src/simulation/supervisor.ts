@@ -160,8 +160,9 @@ export class Supervisor {
     const isAlone = runs.length === 1;
     switch (error.code) {
       case "FENCED":
-        // Of two, the one whose log it is by now goes on.
-        if (witness.holder === process.pid && !stop.signal.aborted) witness.broken("the writer of the log ended as fenced");
+        // Of two, the one whose log it is goes on; unless it became so by a checkpoint of its own that came too late.
+        if (witness.holder === process.pid && !stop.signal.aborted && !process.wasFrozen && this.isStorePrompt)
+          witness.broken("the writer of the log ended as fenced");
         return !isAlone;
       case "HISTORY_LOST":
         // What was in hand is stored first; but another's collector may have gone further by then.
@@ -181,6 +182,11 @@ export class Supervisor {
       default:
         return false;
     }
+  }
+
+  private get isStorePrompt(): boolean {
+    const { store, storeDown, process } = this.scenario;
+    return store.slow + store.doneLater + store.hangs + storeDown.length + process.partitions === 0;
   }
 
   private planFaults(): void {
