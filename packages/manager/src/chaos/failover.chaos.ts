@@ -43,7 +43,8 @@ test("after kill -9 of a server its clusters run elsewhere within 15 s; its coll
     return views.every(({ state }) => state === "running") && new Set(views.map(({ node }) => node)).size === 2;
   });
   const doomed = (await first.list()).filter(({ node }) => node === first.node);
-  expect(doomed).toHaveLength(CLUSTERS / 2);
+  // How many depends on who came first to each; that both have some is waited for above.
+  expect(doomed.length).toBeGreaterThan(0);
 
   const killedAt = performance.now();
   await first.kill();
