@@ -66,7 +66,7 @@ async function readOplog(client, { from, to, count }) {
   const options = { session, raw: true };
   const ts = { $gt: new Timestamp(BigInt(from)), $lte: new Timestamp(BigInt(to)) };
   // What is counted is what belongs in a log: not the server's notes to itself. What is timed is all of it, as a collector must read it.
-  const filter = count ? { ts, op: { $ne: "n" }, ns: { $not: /^(config\.|admin\.system\.keys$)/ } } : { ts };
+  const filter = count ? { ts, op: { $ne: "n" }, ns: { $not: /^(admin|config)\./ } } : { ts };
   let { cursor } = await db.command({ find: "oplog.rs", filter, batchSize: 0, readConcern: { level: "majority" } }, options);
   let id = longField(cursor, "id");
   const openAt = performance.now();
