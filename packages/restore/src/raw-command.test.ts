@@ -59,6 +59,8 @@ test("a field of raw bytes arrives byte for byte, at any place of the command", 
   const found = await db.command({
     find: "field",
     ...rawField("filter", BSON_TYPE.document, document([element(BSON_TYPE.int, "twice", int(3))])),
+    // The driver decodes this answer, and would trip over what the document has in it.
+    projection: { _id: 1 },
     limit: 1,
   });
   expect(found.cursor.firstBatch).toHaveLength(1);

@@ -1,7 +1,7 @@
-/// <reference path="../../../../scripts/vitest-context.d.ts" />
 import { randomBytes } from "node:crypto";
 import { BSON, MongoClient } from "mongodb";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startReplicaSet } from "../../../../scripts/replica-set.mjs";
 import { formatClusterTime } from "../cluster-time.js";
 import { Collector } from "../collector.js";
 import { readCoverage } from "../coverage.js";
@@ -29,11 +29,17 @@ const DOCUMENTS = 103;
 const CAPTURES: Capture[] = ["change-stream", "oplog"];
 
 let client: MongoClient;
-const uri = () => inject("mongodbUri");
-beforeAll(() => {
+// A set of its own: what other tests write meanwhile would be in the log and after the end of the control.
+let set: Awaited<ReturnType<typeof startReplicaSet>>;
+const uri = () => set.uri;
+beforeAll(async () => {
+  set = await startReplicaSet({ testCommands: true });
   client = new MongoClient(uri());
 });
-afterAll(() => client?.close());
+afterAll(async () => {
+  await client?.close();
+  await set?.stop();
+});
 
 describe.each(CAPTURES)("where a log begins and goes on (%s)", (capture) => {
   const order = (place: LogPlace, from: string) => ({
