@@ -69,7 +69,7 @@ export async function liveLag({ servers, rpoMs, seconds, log }) {
   const [p50, p99, max] = [quantile(lags, 0.5), quantile(lags, 0.99), quantile(lags, 1)];
   const rate = Math.round(total / written.seconds);
   return {
-    name: "live-lag",
+    name: rpoMs === 1_000 ? "live-lag" : `live-lag-${rpoMs}`,
     title: `Live: ${rate} events/s for ${Math.round(written.seconds)} s, recovery point objective ${rpoMs} ms`,
     columns: ["from the write's acknowledgement until durable", "p50 ms", "p99 ms", "max ms"],
     rows: [[`ours → MongoDB (w: majority, j: true)`, ...[p50, p99, max].map((ms) => `${Math.round(ms)}`)], ...LIVE_ELSEWHERE],

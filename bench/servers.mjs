@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MongoClient } from "mongodb";
+import { guardDirectory, releaseDirectory } from "../scripts/orphan-guard.mjs";
 import { startReplicaSet } from "../scripts/replica-set.mjs";
 
 /** @typedef {Awaited<ReturnType<typeof startReplicaSet>>} ReplicaSet */
@@ -42,7 +43,10 @@ export class Servers {
 
   /** A folder for logs in files. */
   folder() {
-    this.#folder ??= mkdtemp(join(tmpdir(), "oplog-bench-"));
+    this.#folder ??= mkdtemp(join(tmpdir(), "oplog-bench-")).then((folder) => {
+      guardDirectory(folder);
+      return folder;
+    });
     return this.#folder;
   }
 
@@ -52,7 +56,10 @@ export class Servers {
       await server?.client.close();
       await server?.set.stop();
     }
-    if (this.#folder) await rm(await this.#folder, { recursive: true, force: true });
+    if (!this.#folder) return;
+    const folder = await this.#folder;
+    await rm(folder, { recursive: true, force: true });
+    releaseDirectory(folder);
   }
 
   /** @param {string} name @param {number} cacheGB */
