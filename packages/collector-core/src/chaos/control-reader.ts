@@ -65,8 +65,10 @@ async function* oplogEntries(client: MongoClient, { after, to }: ControlOrder): 
     .sort({ $natural: 1 });
   for await (const entry of cursor) {
     const bytes = Buffer.from(entry as unknown as Uint8Array);
-    const { op, ns } = BSON.deserialize(bytes) as unknown as { op: string; ns: string };
-    if (op !== "n" && !BOOKKEEPING.test(ns)) yield bytes;
+    const { op, ns, o } = BSON.deserialize(bytes) as unknown as { op: string; ns: string; o: Document };
+    // A command names its collection in its first field: the server makes its own collections when it needs them first.
+    const namespace = op === "c" ? `${ns.slice(0, -".$cmd".length)}.${Object.values(o)[0]}` : ns;
+    if (op !== "n" && !BOOKKEEPING.test(namespace)) yield bytes;
   }
 }
 
