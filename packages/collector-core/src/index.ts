@@ -76,6 +76,7 @@ export { identifyDeployment, newestClusterTime, oldestClusterTime, processIds, r
 export { OplogSource, type OplogSourceOptions } from "./source/oplog-source.js";
 export { type CursorReply, readCursorReply } from "./source/reply-batch.js";
 export type { EventStream, OplogWindow, Source, StartPoint } from "./source/source.js";
+export { parseStartPoint } from "./start-point.js";
 export {
   type CollectorState,
   type CollectorStatus,

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { clusterTime } from "./cluster-time.js";
 import { positionOfToken, tokenFromData } from "./position.js";
-import { checkStart } from "./start-point.js";
+import { checkStart, parseStartPoint } from "./start-point.js";
 
 const window = { oldest: clusterTime(1_000, 5), newest: clusterTime(2_000, 1) };
 const time = (t: number, i: number) => ({ kind: "time", after: clusterTime(t, i) }) as const;
@@ -21,4 +21,20 @@ test("a log can't begin in the future, by time or by token", () => {
   const token = positionOfToken(tokenFromData("8270000000000000012B0229296E04"));
   expect(begin(time(2_061, 0))).toThrow(expect.objectContaining({ code: "BAD_INPUT" }));
   expect(begin({ kind: "after", position: token, coveredTo: 0n })).toThrow(expect.objectContaining({ code: "BAD_INPUT" }));
+});
+
+test.each<[string, ReturnType<typeof parseStartPoint>]>([
+  ["now", { kind: "now" }],
+  ["oldest", { kind: "oldest" }],
+  ["1000,7", time(1_000, 7)],
+  ["1970-01-01T00:16:40.900Z", time(1_000, 0)],
+])("a log that is to begin at %s", (text, start) => {
+  expect(parseStartPoint(text)).toEqual(start);
+});
+
+test("a log that begins at a token does not claim the token's own cluster time", () => {
+  const data = "8270000000000000012B0229296E04";
+  const position = positionOfToken(tokenFromData(data));
+  expect(parseStartPoint(data)).toEqual({ kind: "after", position, coveredTo: position.clusterTime - 1n });
+  expect(() => parseStartPoint("yesterday")).toThrow(expect.objectContaining({ code: "BAD_INPUT" }));
 });

@@ -1,6 +1,21 @@
-import { type ClusterTime, formatClusterTime, secondsOf } from "./cluster-time.js";
+import { type ClusterTime, clusterTime, formatClusterTime, secondsOf } from "./cluster-time.js";
 import { OplogError } from "./errors.js";
+import { positionOfToken, tokenFromData } from "./position.js";
 import type { OplogWindow, StartPoint } from "./source/source.js";
+import { parseTime } from "./time.js";
+
+/** Where a new log begins, as users write it: `now`, `oldest` or a time. Throws `BAD_INPUT`. */
+export function parseStartPoint(text: string): StartPoint {
+  if (text === "oldest") return { kind: "oldest" };
+  const time = parseTime(text);
+  if (time.kind === "now") return { kind: "now" };
+  // A token may stand between two events of one cluster time, so of that time nothing is known to be complete.
+  if (time.kind === "token")
+    return { kind: "after", position: positionOfToken(tokenFromData(time.token)), coveredTo: time.clusterTime - 1n };
+  if (time.kind === "clusterTime") return { kind: "time", after: time.clusterTime };
+  // A whole second and not the millisecond: rather some events too many at the beginning of a log than one too few.
+  return { kind: "time", after: clusterTime(Math.floor(time.date.getTime() / 1000), 0) };
+}
 
 /** Clocks differ by so much without anyone having meant the future. */
 const SKEW_SECONDS = 60;

@@ -1,41 +1,26 @@
-import { type DoctorCheck, examine, OplogError } from "@oplog-collector/collector-core";
+import { type DoctorCheck, examine } from "@oplog-collector/collector-core";
 import type { RestorePlan } from "@oplog-collector/restore";
 import type { Db, MongoClient } from "mongodb";
 import { type Logger, pino } from "pino";
-import type { Cluster, Task } from "./cluster.js";
+import type { Cluster } from "./cluster.js";
 import { ClusterLogs } from "./cluster-logs.js";
-import { shouldRun } from "./cluster-plan.js";
 import type { ClusterView } from "./cluster-view.js";
 import { unhealthyBecause } from "./health.js";
-import { Housekeeping } from "./housekeeping.js";
-import { inProcessRunner } from "./in-process-runner.js";
 import { type Job, Jobs } from "./jobs.js";
-import { Leases } from "./lease.js";
 import { planOfRestore, redactedRequest, restoreWork, snapshotWork, verifyWork } from "./log-jobs.js";
-import { LogWatch } from "./log-watch.js";
 import type { EventFilter, EventRow, LogCoverage, ManagerApi, ManagerEvent, RestoreRequest, StatsRow } from "./manager-api.js";
+import { ManagerNode } from "./manager-node.js";
 import { defaultNodeName, type ManagerOptions } from "./manager-options.js";
 import { openMetadata } from "./metadata-database.js";
+import { OperatorWishes } from "./operator-wishes.js";
 import { settled } from "./patience.js";
-import { processRunner } from "./process-runner.js";
 import { RegisteredClusters } from "./registered-clusters.js";
-import { type RegistrationChange, type RegistrationInput, readRegistration, readRegistrationChange } from "./registration.js";
+import type { RegistrationChange, RegistrationInput } from "./registration.js";
 import { Registry } from "./registry.js";
-import type { Runner, RunSpec } from "./runner.js";
-import { StatusWriter } from "./status-writer.js";
 import { StoreLocations } from "./store-locations.js";
-import { type Look, Supervisor } from "./supervisor.js";
-import { wipeLog } from "./wipe-log.js";
 
-/** All has to end within 10 s: the collectors first, then the jobs, then what is said of them. */
-const STOP_COLLECTORS_MS = 6_000;
-const STOP_JOBS_MS = 1_000;
-const SIGN_OFF_MS = 1_500;
+/** A connection that has not closed by then is left to the operating system. */
 const CLOSE_MS = 500;
-
-/** A removal is mostly done within a second or two; a store that does not answer keeps it waiting. */
-const REMOVAL_PATIENCE_MS = 25_000;
-const REMOVAL_LOOK_MS = 100;
 
 /**
  * Keeps one collector running for each registered cluster, alone or together with other managers on the same metadata database.
@@ -60,71 +45,48 @@ export async function createManager(options: ManagerOptions): Promise<Manager> {
 }
 
 export class Manager implements ManagerApi {
+  /** What this server is called among those that share the metadata database. */
   readonly node: string;
   private readonly logger: Logger;
   private readonly registry: Registry;
-  private readonly leases: Leases;
   private readonly known = new RegisteredClusters();
   private readonly locations = new StoreLocations();
   private readonly files: ClusterLogs;
   private readonly work: Jobs;
-  private readonly states: StatusWriter;
-  private readonly supervisor: Supervisor;
-  private readonly watch: LogWatch;
-  private readonly housekeeping: Housekeeping;
+  private readonly running: ManagerNode;
+  private readonly wishes: OperatorWishes;
 
   constructor(
     db: Db,
     private readonly client: MongoClient | null,
-    private readonly options: ManagerOptions,
+    options: ManagerOptions,
   ) {
-    const { logger = pino({ enabled: false }), node = defaultNodeName(), logDir = null } = options;
+    const { logger = pino({ enabled: false }), node = defaultNodeName(), logDir = null, runner, logLevel } = options;
+    const { known, locations } = this;
     this.node = node;
     this.logger = logger;
     this.registry = new Registry(db, options.secrets);
-    this.leases = new Leases(db, node);
-    this.files = new ClusterLogs(this.locations, logDir);
-    this.work = new Jobs(db, node, (job) => this.known.tell({ kind: "job", job }));
-    this.states = new StatusWriter(this.registry, logger);
-    this.supervisor = this.makeSupervisor();
-    const owned = () => this.owned();
-    const { locations, work: jobs } = this;
-    this.watch = new LogWatch({ locations, owned, onSummary: ({ id }, summary) => this.registry.summarize(id, summary), logger });
-    const takeSnapshot = (cluster: Cluster) => jobs.start("snapshot", cluster, { scheduled: true }, snapshotWork(locations, cluster));
-    this.housekeeping = new Housekeeping({
-      locations,
-      jobs,
-      owned,
-      takeSnapshot,
-      onPruned: (cluster) => this.watch.refresh(cluster),
-      logger,
-    });
+    this.files = new ClusterLogs(locations, logDir);
+    this.work = new Jobs(db, node, (job) => known.tell({ kind: "job", job }));
+    const logFileOf = (cluster: string) => this.files.pathOf(cluster);
+    const { registry, work: jobs } = this;
+    this.running = new ManagerNode({ db, name: node, registry, known, locations, jobs, logFileOf, runner, logLevel, logger });
+    this.wishes = new OperatorWishes({ registry, known, look: () => this.running.supervisor.look() });
   }
 
   async prepare(): Promise<void> {
     await this.registry.prepare();
-    await Promise.all([this.work.prepare(), this.leases.prepare()]);
+    await Promise.all([this.work.prepare(), this.running.prepare()]);
   }
 
   /** From here on it runs what should run. */
-  async begin(): Promise<void> {
-    await this.registry.retryHalted();
-    await this.supervisor.start();
-    this.states.start();
-    this.watch.start();
-    this.housekeeping.start();
-    this.logger.info({ node: this.node }, "the manager runs");
+  begin(): Promise<void> {
+    return this.running.begin();
   }
 
   /** Stops all collectors of this node in order and gives them to the others; within 10 s, whatever does not answer. */
   async end(): Promise<void> {
-    const working = [this.work.end(STOP_JOBS_MS), this.watch.stop(), this.housekeeping.stop()];
-    await settled(Promise.allSettled([this.supervisor.stopAll(STOP_COLLECTORS_MS), ...working]), STOP_COLLECTORS_MS + STOP_JOBS_MS);
-    // Otherwise the leases run out by themselves, and tell the others as much.
-    await settled(
-      this.states.end().finally(() => this.supervisor.keeper.end()),
-      SIGN_OFF_MS,
-    );
+    await this.running.end();
     await settled(Promise.allSettled([this.locations.close(), this.client?.close()]), CLOSE_MS);
     this.logger.info({ node: this.node }, "the manager has ended");
   }
@@ -137,50 +99,28 @@ export class Manager implements ManagerApi {
     return this.known.view(await this.find(id));
   }
 
-  async register(input: RegistrationInput): Promise<ClusterView> {
-    return this.wished(await this.registry.add(readRegistration(input)));
+  register(input: RegistrationInput): Promise<ClusterView> {
+    return this.wishes.register(input);
   }
 
-  async change(id: string, change: RegistrationChange): Promise<ClusterView> {
-    return this.wished(await this.registry.change(id, readRegistrationChange(change)));
+  change(id: string, change: RegistrationChange): Promise<ClusterView> {
+    return this.wishes.change(id, change);
   }
 
-  async remove(id: string, { keepData = false }: { keepData?: boolean } = {}): Promise<void> {
-    const cluster = await this.registry.wantTask(id, keepData ? "remove-keep-data" : "remove");
-    this.wished(cluster);
-    const deadline = performance.now() + REMOVAL_PATIENCE_MS;
-    while (await this.registry.has(cluster.id)) {
-      if (performance.now() > deadline)
-        throw new OplogError(
-          "UNREACHABLE",
-          `${cluster.name} is not removed yet: ${(await this.get(cluster.id)).error?.message ?? "its server has not got to it"}`,
-          {
-            hint: "It is removed as soon as its store answers. Remove it with keepData to leave the store alone.",
-          },
-        );
-      await new Promise((resolve) => setTimeout(resolve, REMOVAL_LOOK_MS));
-    }
-    this.known.drop(cluster.id);
+  remove(id: string, options: { keepData?: boolean } = {}): Promise<void> {
+    return this.wishes.remove(id, options);
   }
 
-  async start(id: string, { acceptGap = false }: { acceptGap?: boolean } = {}): Promise<ClusterView> {
-    const cluster = await this.registry.get(id);
-    refuseWhileRemoved(cluster);
-    if (shouldRun(cluster)) throw new OplogError("CONFLICT", `${cluster.name} runs already`, { hint: "Stop it first to start it anew." });
-    return this.wished(await this.registry.want(cluster.id, "running", { acceptGap }));
+  start(id: string, options: { acceptGap?: boolean } = {}): Promise<ClusterView> {
+    return this.wishes.start(id, options);
   }
 
-  async stop(id: string): Promise<ClusterView> {
-    const cluster = await this.registry.get(id);
-    if (cluster.desired === "stopped") throw new OplogError("CONFLICT", `${cluster.name} is stopped already`);
-    return this.wished(await this.registry.want(cluster.id, "stopped"));
+  stop(id: string): Promise<ClusterView> {
+    return this.wishes.stop(id);
   }
 
-  async reset(id: string): Promise<ClusterView> {
-    const cluster = await this.registry.get(id);
-    refuseWhileRemoved(cluster);
-    if (cluster.task) throw new OplogError("CONFLICT", `${cluster.name} is being reset already`);
-    return this.wished(await this.registry.wantTask(cluster.id, "reset"));
+  reset(id: string): Promise<ClusterView> {
+    return this.wishes.reset(id);
   }
 
   async coverage(id: string): Promise<LogCoverage> {
@@ -245,7 +185,7 @@ export class Manager implements ManagerApi {
   }
 
   async ready(): Promise<{ ready: boolean; reasons: string[] }> {
-    const stale = this.supervisor.staleBecause();
+    const stale = this.running.supervisor.staleBecause();
     const reasons = [...(stale === null ? [] : [stale]), ...this.known.list().flatMap((view) => unhealthyBecause(view) ?? [])];
     return { ready: reasons.length === 0, reasons };
   }
@@ -254,67 +194,4 @@ export class Manager implements ManagerApi {
   private async find(id: string): Promise<Cluster> {
     return this.known.find(id) ?? this.registry.get(id);
   }
-
-  /** Shows the wish at once, and has it acted on. */
-  private wished(cluster: Cluster): ClusterView {
-    this.supervisor.look();
-    return this.known.put(cluster);
-  }
-
-  private owned(): Cluster[] {
-    return this.supervisor.owned.flatMap((id) => this.known.find(id) ?? []);
-  }
-
-  private makeSupervisor(): Supervisor {
-    const { runner = "process" } = this.options;
-    return new Supervisor({
-      ...{ registry: this.registry, leases: this.leases, node: this.node, logger: this.logger },
-      runner: typeof runner === "string" ? this.namedRunner(runner) : runner,
-      specOf: (cluster) => this.specOf(cluster),
-      doTask: (cluster, task) => this.doTask(cluster, task),
-      onLook: (look) => this.looked(look),
-      onStatus: (id, status, urgent) => {
-        this.known.report(id, status);
-        this.states.note(id, status, urgent);
-      },
-      onGapAccepted: ({ id, generation }) => void this.registry.gapAccepted(id, generation).catch(() => {}), // asked for again with the next start
-    });
-  }
-
-  private namedRunner(runner: "process" | "in-process"): Runner {
-    return runner === "process" ? processRunner() : inProcessRunner(this.locations.whenUp);
-  }
-
-  private specOf(cluster: Cluster): RunSpec {
-    const { name, connectionString, storeUri, database, capture, startFrom, acceptGap, rpoMs, maxRetries } = cluster;
-    return {
-      ...{ name, connectionString, storeUri, database, capture, startFrom, acceptGap, rpoMs, maxRetries },
-      logFile: this.files.pathOf(name),
-      logLevel: this.options.logLevel ?? "info",
-    };
-  }
-
-  private async doTask(cluster: Cluster, { kind, generation }: Task): Promise<void> {
-    const { id, name, storeUri } = cluster;
-    if (kind !== "remove-keep-data") await this.locations.use(storeUri, (location) => wipeLog(location, name));
-    if (kind !== "reset") return this.registry.remove(id);
-    await this.registry.resetDone(id, generation);
-  }
-
-  private looked(look: Look): Cluster[] {
-    if (performance.now() - this.orphansLookedAt > ORPHANS_INTERVAL_MS) {
-      this.orphansLookedAt = performance.now();
-      void this.work.endOrphans((node) => look.nodes.has(node)).catch(() => {}); // looked for again in a while
-    }
-    return this.known.looked(look);
-  }
-
-  private orphansLookedAt = Number.NEGATIVE_INFINITY;
-}
-
-/** Jobs of dead nodes may show as running for so long. */
-const ORPHANS_INTERVAL_MS = 10_000;
-
-function refuseWhileRemoved({ name, task }: Cluster): void {
-  if (task && task.kind !== "reset") throw new OplogError("CONFLICT", `${name} is being removed`);
 }

@@ -1,6 +1,5 @@
-import { checkCapturedDatabase, checkLogName, OplogError, resolveUri } from "@oplog-collector/collector-core";
+import { checkCapturedDatabase, checkLogName, OplogError, parseStartPoint, resolveUri } from "@oplog-collector/collector-core";
 import { z } from "zod";
-import { startPointOf } from "./start-from.js";
 
 const uri = z.string().min(1).max(4096);
 
@@ -58,7 +57,7 @@ export interface FieldProblem {
 /** Reads what a user gave; throws `BAD_INPUT` that names each bad field. */
 export function readRegistration(given: unknown): Registration {
   const registration = read(registrationSchema, given);
-  tryField("startFrom", () => startPointOf(registration.startFrom));
+  tryField("startFrom", () => parseStartPoint(registration.startFrom));
   tryField("database", () => registration.database !== null && checkCapturedDatabase(registration.database));
   checkUris(registration);
   return registration;

@@ -8,6 +8,7 @@ import {
   logFormat,
   openStoreWhenUp,
   type PrintedStatus,
+  parseStartPoint,
   printStatus,
   resolveUri,
   type Store,
@@ -15,7 +16,6 @@ import {
 import { type OpenLog, openLog } from "./log-file.js";
 import { ReportThrottle } from "./report-throttle.js";
 import type { RunSpec } from "./runner.js";
-import { startPointOf } from "./start-from.js";
 
 /** Between tries of a store that answered once and does not now. */
 const STORE_RETRY_MS = 1_000;
@@ -54,7 +54,7 @@ export async function runCollector(
       source,
       store,
       storeLocation: location,
-      from: startPointOf(spec.startFrom),
+      from: parseStartPoint(spec.startFrom),
       acceptGap: spec.acceptGap,
       // The manager holds the lease: whoever wrote this log before has lost it.
       takeOver: true,

@@ -5,14 +5,11 @@ import {
   Collector,
   checkCapturedDatabase,
   checkLogName,
-  clusterTime,
   initialStatus,
   openStoreWhenUp,
-  parseTime,
-  positionOfToken,
+  parseStartPoint,
   resolveUri,
   type StartPoint,
-  tokenFromData,
 } from "@oplog-collector/collector-core";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { chooseSource } from "../choose-source.js";
@@ -52,7 +49,7 @@ export const addCollect = (program: Command): void => {
     .option("--database <db>", "record only this database", checkCapturedDatabase)
     .addOption(
       new Option("--from <start>", "where a new log begins: now, oldest (as far back as the oplog reaches) or a TIME")
-        .argParser(parseStart)
+        .argParser(parseStartPoint)
         .default({ kind: "now" } satisfies StartPoint, "now"),
     )
     .addOption(
@@ -121,18 +118,6 @@ async function collect(options: CollectOptions): Promise<void> {
   });
   collector.subscribe((status) => report.show(status));
   await collector.run(stop.signal);
-}
-
-function parseStart(text: string): StartPoint {
-  if (text === "now" || text === "oldest") return { kind: text };
-  const time = parseTime(text);
-  if (time.kind === "now") return { kind: "now" };
-  // A token may stand between two events of one cluster time, so of that time nothing is known to be complete.
-  if (time.kind === "token")
-    return { kind: "after", position: positionOfToken(tokenFromData(time.token)), coveredTo: time.clusterTime - 1n };
-  if (time.kind === "clusterTime") return { kind: "time", after: time.clusterTime };
-  // A whole second and not the millisecond: rather some events too many at the beginning of a log than one too few.
-  return { kind: "time", after: clusterTime(Math.floor(time.date.getTime() / 1000), 0) };
 }
 
 function parseMilliseconds(text: string): number {
