@@ -107,10 +107,9 @@ export class RestoreMark {
     this.state!.loaded.push(uuid);
   }
 
-  /** The restore is done: nothing of it stays on the target. */
+  /** The restore is done: nothing of it stays on the target, nor of the marks of its apply, whose end may have been interrupted. */
   async end(): Promise<void> {
-    await this.states.drop();
-    if (!(await this.db.listCollections({}, { nameOnly: true }).hasNext())) await this.db.dropDatabase();
+    await this.db.dropDatabase({ writeConcern: DURABLE });
   }
 
   /** As a command, because its reply says which primary answered. */
