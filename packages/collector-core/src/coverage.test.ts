@@ -137,6 +137,27 @@ describe("of any log of which any segments are missing", () => {
     );
   });
 
+  test("a segment of which any one bit is another adds nothing to it, where timelines begin and end at least", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(), fc.nat(), fc.boolean(), async (seed, bit, newest) => {
+        const shape = { from: RUN_START, to: RUN_START + 20_000, events: 12, sharded: false, split: false, invalidates: false };
+        const segments = segmentsOf(new History(new Random(seed), shape), [4]);
+        const [before] = (await readCoverage(await storeOf(segments))).timelines;
+        const at = newest ? segments.length - 1 : 0;
+        const header = Buffer.from(segments[at]!.header);
+        header[Math.floor(bit / 8) % header.length]! ^= 1 << (bit % 8);
+        const harmed = segments.with(at, { ...segments[at]!, header });
+        const { timelines, segments: counted } = await readCoverage(await storeOf(harmed));
+        expect(counted).toBe(segments.length - 1);
+        expect(timelines).toEqual([
+          newest
+            ? expect.objectContaining({ from: before!.from, lastSegment: segments.length - 1 })
+            : expect.objectContaining({ firstSegment: 2, to: before!.to }),
+        ]);
+      }),
+    );
+  });
+
   const tokenOf = ({ token }: { token: Buffer | null }) => tokenData(token!);
 });
 

@@ -1,7 +1,8 @@
 import type { ClusterTime } from "./cluster-time.js";
 import { OplogError } from "./errors.js";
+import { type ChainLink, chainProblem } from "./log-chain.js";
 import type { Position } from "./position.js";
-import { decodeHeader, type SegmentHeader, type SourceIdentity } from "./segment.js";
+import { decodeHeader, hashSegment, type SegmentHeader, type SourceIdentity } from "./segment.js";
 import type { Checkpoint, Store } from "./store.js";
 
 /** An unbroken run of segments: every event of `(from, to]` is there. */
@@ -51,6 +52,13 @@ export class CoverageBuilder {
   private readonly coverage: Coverage = { timelines: [], gaps: [], events: 0, bytes: 0, storedBytes: 0, segments: 0 };
   private open: Timeline | null = null;
   private last: CoverageEntry | null = null;
+  /** What is wrong with a segment that is in the store and covers nothing. */
+  private readonly damaged = new Map<number, string>();
+
+  /** Told instead of `add` of a segment that is not what was stored: it is as if it were missing. */
+  addDamaged(number: number, problem: string): void {
+    this.damaged.set(number, problem);
+  }
 
   add(entry: CoverageEntry): void {
     const { last, coverage } = this;
@@ -59,14 +67,8 @@ export class CoverageBuilder {
     coverage.bytes += entry.bytes;
     coverage.storedBytes += entry.storedBytes;
     if (last && entry.number !== last.number + 1) {
-      const missing = entry.number - last.number - 1;
-      const numbers = missing === 1 ? `segment ${last.number + 1} is` : `segments ${last.number + 1} to ${entry.number - 1} are`;
-      coverage.gaps.push({
-        from: at(last.to, last.coveredTo),
-        to: entry.from,
-        cause: `${numbers} missing from the store`,
-        detectedAt: new Date(),
-      });
+      const cause = this.holeBetween(last.number, entry.number);
+      coverage.gaps.push({ from: at(last.to, last.coveredTo), to: entry.from, cause, detectedAt: new Date() });
       this.open = null;
     }
     if (entry.kind === "gap") {
@@ -108,6 +110,16 @@ export class CoverageBuilder {
     return this.coverage;
   }
 
+  private holeBetween(before: number, after: number): string {
+    for (let number = before + 1; number < after; number++) {
+      const problem = this.damaged.get(number);
+      if (problem) return `segment ${number} ${problem}`;
+    }
+    return after - before === 2
+      ? `segment ${before + 1} is missing from the store`
+      : `segments ${before + 1} to ${after - 1} are missing from the store`;
+  }
+
   /**
    * A gap begins where the log was complete: later than the newest segment's end when the source had then been idle, earlier when events were found
    * missing afterwards.
@@ -117,17 +129,49 @@ export class CoverageBuilder {
   }
 }
 
-/** Reads the coverage of a log from its headers. */
+/**
+ * Reads the coverage of a log from its headers, and the segments at which its timelines begin and end: what a timeline claims is what these say,
+ * so their hashes are checked. The others' headers must follow one another in the chain. What is damaged covers nothing, as if it were missing;
+ * damage within a payload is found by `verifyLog`, and by whoever reads it.
+ */
 export async function readCoverage(store: Store): Promise<Coverage> {
+  const damaged = new Map<number, string>();
+  for (;;) {
+    const coverage = await coverageWithout(store, damaged);
+    const before = damaged.size;
+    for (const number of new Set(coverage.timelines.flatMap(({ firstSegment, lastSegment }) => [firstSegment, lastSegment])))
+      if (await isDamaged(store, number)) damaged.set(number, "does not have the hash it was stored with");
+    if (damaged.size === before) return coverage;
+  }
+}
+
+async function coverageWithout(store: Store, damaged: ReadonlyMap<number, string>): Promise<Coverage> {
   const builder = new CoverageBuilder();
   // Read first: a segment stored meanwhile then counts by itself, and an old checkpoint says nothing.
   const checkpoint = await store.readCheckpoint();
-  for await (const { number, header, storedBytes } of store.headers()) {
-    const segment = decodeHeader(header);
-    // Another segment in its place covers nothing: what should be here is missing.
-    if (segment.number === number) builder.add({ ...segment, storedBytes });
+  let before: (ChainLink & { number: number }) | null = null;
+  for await (const { number, header: bytes, hash, storedBytes } of store.headers()) {
+    try {
+      const header = decodeHeader(bytes);
+      const problem: string | null = damaged.get(number) ?? chainProblem(header, number, before?.number === number - 1 ? before : null);
+      if (problem) builder.addDamaged(number, problem);
+      else {
+        builder.add({ ...header, storedBytes });
+        before = { number, header, hash };
+      }
+    } catch (error) {
+      // What was stored so: written by a newer version.
+      if (!(await isDamaged(store, number))) throw error;
+      builder.addDamaged(number, "has a header that can't be read");
+    }
   }
   return builder.finish(checkpoint);
+}
+
+/** Not when it is gone meanwhile: that is a prune, and what is left is read again by who needs it. */
+async function isDamaged(store: Store, number: number): Promise<boolean> {
+  const segment = await store.read(number);
+  return segment !== null && !hashSegment(segment.header, segment.payload).equals(segment.hash);
 }
 
 /** The timeline that reaches from `after` (exclusive) to `to`; throws `OUTSIDE_COVERAGE` naming the hole or the end. */

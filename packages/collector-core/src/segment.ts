@@ -126,16 +126,21 @@ export function encodeHeader(header: SegmentHeader): Buffer {
 }
 
 export function decodeHeader(bytes: Buffer): SegmentHeader {
-  let stored: StoredHeader;
+  let version: unknown;
   try {
-    stored = BSON.deserialize(bytes) as StoredHeader;
+    const stored = BSON.deserialize(bytes) as StoredHeader;
+    version = stored.v;
+    if (version === SEGMENT_FORMAT_VERSION) return headerOf(stored);
   } catch (cause) {
+    // Also a field that is not there, because a bit of its name is another.
     throw new OplogError("DAMAGED", "A segment's header can't be read", { cause, hint: DAMAGED_HINT });
   }
-  if (stored.v !== SEGMENT_FORMAT_VERSION)
-    throw new OplogError("DAMAGED", `A segment of format version ${stored.v}; this program reads version ${SEGMENT_FORMAT_VERSION}`, {
-      hint: "Use the version of Oplog Collector that wrote the log, or a newer one.",
-    });
+  throw new OplogError("DAMAGED", `A segment of format version ${version}; this program reads version ${SEGMENT_FORMAT_VERSION}`, {
+    hint: "Use the version of Oplog Collector that wrote the log, or a newer one.",
+  });
+}
+
+function headerOf(stored: StoredHeader): SegmentHeader {
   return {
     number: stored.n,
     kind: stored.kind,

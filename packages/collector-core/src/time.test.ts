@@ -32,6 +32,7 @@ async function logOf(coveredTo: ClusterTime, ...segments: Event[][]): Promise<St
   const store = await memoryStoreLocation().log("a");
   let at: Position = { token: null, clusterTime: clusterTime(SECOND - 1, 1), wallTime: null };
   let number = 1;
+  let previous: Buffer | null = null;
   const append = async (to: Position, covered: ClusterTime, events: Event[]) => {
     const payload = Buffer.concat(
       events.map(({ time, wallTime, token }) =>
@@ -50,14 +51,16 @@ async function logOf(coveredTo: ClusterTime, ...segments: Event[][]): Promise<St
       number,
       kind,
       log: "a",
-      previous: null,
+      previous,
       sealedAt: new Date(),
       from: at,
       to,
       coveredTo: covered,
       format: "change-event" as const,
     };
-    await store.append(sealSegment({ ...header, events: events.length, bytes: payload.length, counts, codec: "none" }, payload));
+    const segment = sealSegment({ ...header, events: events.length, bytes: payload.length, counts, codec: "none" }, payload);
+    await store.append(segment);
+    previous = segment.hash;
     at = to;
     number++;
   };

@@ -1,4 +1,4 @@
-import { comparePositions } from "./position.js";
+import { type ChainLink, chainProblem } from "./log-chain.js";
 import { documentsIn } from "./raw-bson.js";
 import { decodeHeader, readPayload, type SegmentHeader } from "./segment.js";
 import type { Store } from "./store.js";
@@ -16,7 +16,7 @@ export interface Verification {
 /** Recomputes every hash, the chain, the numbers, the positions and the counts. Stops at the first thing that is wrong. */
 export async function verifyLog(store: Store, log: string, onProgress: (sofar: Verification) => void = () => {}): Promise<Verification> {
   const result: Verification = { ok: true, segments: 0, events: 0, bytes: 0, bad: null };
-  let before: { number: number; hash: Buffer; header: SegmentHeader } | null = null;
+  let before: (ChainLink & { number: number }) | null = null;
   const fail = (segment: number, problem: string): Verification => ({ ...result, ok: false, bad: { segment, problem } });
   // Read first: a segment stored meanwhile is newer than what it knows of.
   const checkpoint = await store.readCheckpoint();
@@ -55,21 +55,10 @@ export async function verifyLog(store: Store, log: string, onProgress: (sofar: V
 /** A store that does not answer says nothing about the log. */
 const isUnreachable = (error: unknown): boolean => /^Mongo(Network|ServerSelection|Server)/.test((error as Error)?.name ?? "");
 
-function inconsistency(
-  header: SegmentHeader,
-  number: number,
-  log: string,
-  before: { hash: Buffer; header: SegmentHeader } | null,
-  payload: Buffer,
-): string | null {
-  if (header.number !== number) return `is stored as ${number} and says it is ${header.number}`;
+function inconsistency(header: SegmentHeader, number: number, log: string, before: ChainLink | null, payload: Buffer): string | null {
+  const problem = chainProblem(header, number, before);
+  if (problem) return problem;
   if (header.log !== log) return `belongs to the log ${header.log}`;
-  if (before) {
-    if (!header.previous?.equals(before.hash)) return "is not chained to the segment before it";
-    if (header.kind === "events" && comparePositions(header.from, before.header.to) !== 0)
-      return "does not begin where the segment before it ended";
-    if (comparePositions(header.to, header.from) < 0 && header.kind !== "gap") return "ends before it begins";
-  } else if (number === 1 && header.previous) return "is the first one and names one before it";
   let events = 0;
   for (const _ of documentsIn(payload)) events++;
   const counted = header.counts.reduce((sum, count) => sum + count.events, 0);
