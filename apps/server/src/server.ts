@@ -8,6 +8,7 @@ import { MongoClient } from "mongodb";
 import type { Logger } from "pino";
 import { openAuditLog } from "./audit-log.js";
 import type { ServerConfig } from "./config.js";
+import { dashboardPage } from "./dashboard.js";
 import { startEmbeddedMongodb } from "./embedded-mongodb.js";
 
 /** Whoever can reach a loopback port without tokens is on this machine, as its operator. */
@@ -65,9 +66,7 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
     );
     // For scrapers that can't be given a token, on loopback only; elsewhere they use /api/metrics with one.
     if (!tokens) app.route("/", createMetrics(manager));
-    app.get("/", (c) =>
-      c.text("Oplog Collector runs. The API is at /api/clusters, its description at /api/openapi.json, its health at /readyz.\n"),
-    );
+    app.route("/", await dashboardPage());
     const listening = await listen(app, config);
     opened.push(listening.stop);
     return { url: listening.url, stop: close };

@@ -34,6 +34,9 @@ const ROUTES: [method: string, path: string, least: "viewer" | "operator" | "adm
   ["get", "/jobs/{id}", "viewer"],
   ["delete", "/jobs/{id}", "operator"],
   ["post", "/doctor", "admin", {}],
+  ["get", "/recent", "viewer"],
+  ["get", "/session", "viewer"],
+  ["post", "/sample", "admin"],
 ];
 
 test("the list of routes below is the list that the API describes", async () => {
@@ -102,7 +105,6 @@ test("what is written is seen as events, coverage and stats; wiping needs the cl
     .db(api.registration("mine").database as string)
     .collection("orders")
     .insertMany([{ _id: 1 as never }, { _id: 2 as never }]);
-  await client.close();
   const page = await waitFor("two inserts", async () => {
     const found = await json(await api.ask("viewer", "GET", "/api/clusters/mine/events?op=insert"));
     return (found.rows as unknown[] | undefined)?.length === 2 && found;
@@ -110,6 +112,19 @@ test("what is written is seen as events, coverage and stats; wiping needs the cl
   expect(page).toMatchObject({ rows: [{ operation: "insert" }, { operation: "insert" }], cursor: null });
   expect(await json(await api.ask("viewer", "GET", "/api/clusters/mine/coverage"))).toMatchObject({ timelines: [{}], gaps: [] });
   expect((await (await api.ask("viewer", "GET", "/api/clusters/mine/stats")).json()) as unknown[]).not.toHaveLength(0);
+  const snapshot = await json(await api.ask("operator", "POST", "/api/clusters/mine/snapshots"));
+  await waitFor("the base snapshot", async () => {
+    // A snapshot is complete once the log has got past it, which takes an idle source ten seconds.
+    await client
+      .db(api.registration("mine").database as string)
+      .collection("later")
+      .insertOne({});
+    return (await json(await api.ask("viewer", "GET", `/api/jobs/${snapshot.id}`))).state === "done";
+  });
+  await client.close();
+  expect(await json(await api.ask("viewer", "GET", "/api/clusters/mine/coverage"))).toMatchObject({
+    snapshots: [{ restorableFrom: expect.stringMatching(/^\d+,\d+$/) }],
+  });
   expect((await api.ask("admin", "POST", "/api/clusters/mine/reset", { confirm: "other" })).status).toBe(422);
   expect((await api.ask("admin", "POST", "/api/clusters/mine/reset", { confirm: "mine" })).status).toBe(202);
   await waitFor(
@@ -130,6 +145,9 @@ test("the stream says what is, then what changes; who reconnects gets what was m
     }
   };
   await read((sofar) => /"name":"idle"/.test(sofar) && /"name":"mine"/.test(sofar));
+  // Only then does a page know that there are no others.
+  await read((sofar) => sofar.includes("event: complete"));
+  expect(text.indexOf("event: complete")).toBeGreaterThan(text.indexOf('"name":"mine"'));
   const lastId = [...text.matchAll(/^id: (.*)$/gm)].at(-1)![1]!;
   await api.ask("operator", "POST", "/api/clusters/idle/start");
   await read((sofar) => /"name":"idle".*"desired":"running"/.test(sofar));

@@ -11,6 +11,7 @@ import { problemOf, problemOfError, sendProblem } from "./problem.js";
 import { clusterRoutes } from "./routes/clusters.js";
 import { jobRoutes } from "./routes/jobs.js";
 import { logRoutes } from "./routes/log.js";
+import { type StartSample, sessionRoutes } from "./routes/session.js";
 import { streamRoutes } from "./routes/stream.js";
 import { type SiteOptions, sameSite } from "./same-site.js";
 
@@ -21,6 +22,8 @@ export interface ApiOptions extends SiteOptions {
   addresses?: AddressPolicy;
   /** Gets each change that was asked for. @default nowhere */
   audit?: Audit;
+  /** Starts a sample cluster to try things with. @default there is none */
+  startSample?: StartSample;
   /** Gets errors that are defects, for the log. @default nowhere */
   onError?: (error: ReturnType<typeof describeError>) => void;
 }
@@ -33,7 +36,7 @@ const MAX_BODY_BYTES = 64 * 1024;
  *
  *     app.route("/api", createApi(manager, { authorize: (request) => mySession(request) }));
  */
-export function createApi(manager: ManagerApi, { authorize, addresses = {}, audit, onError, ...site }: ApiOptions) {
+export function createApi(manager: ManagerApi, { authorize, addresses = {}, audit, startSample, onError, ...site }: ApiOptions) {
   const api = new OpenAPIHono<ApiEnv>();
   api.onError((error, c) => {
     const problem = problemOfError(error);
@@ -57,6 +60,7 @@ export function createApi(manager: ManagerApi, { authorize, addresses = {}, audi
     .route("/", clusterRoutes(context))
     .route("/", logRoutes(context))
     .route("/", jobRoutes(context))
+    .route("/", sessionRoutes(startSample))
     .route("/", streamRoutes(manager, new EventFeed(manager)));
   routes.use("/metrics", needs("viewer"));
   routes.route("/", createMetrics(manager));

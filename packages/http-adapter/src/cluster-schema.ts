@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { ROLES } from "./identity.js";
 
 const time = z.string().openapi({ description: "ISO-8601 time" });
 const position = z
@@ -82,3 +83,22 @@ export const jobSchema = z
     endedAt: time.nullable(),
   })
   .openapi("Job");
+
+export const recentSchema = z
+  .array(
+    z.object({
+      cluster: z.string(),
+      at: z.array(z.number()).openapi({ description: "milliseconds since 1970" }),
+      eventsPerSecond: z.array(z.number().nullable()),
+      lagMs: z.array(z.number().nullable()),
+    }),
+  )
+  .openapi("Recent");
+
+export const sessionSchema = z
+  .object({
+    name: z.string(),
+    role: z.enum(ROLES),
+    sample: z.boolean().openapi({ description: "POST /sample starts a sample cluster" }),
+  })
+  .openapi("Session");

@@ -14,4 +14,5 @@ export type { Authorize } from "./guard.js";
 export { createHealth, createMetrics } from "./health.js";
 export { type Identity, ROLES, type Role } from "./identity.js";
 export type { Problem } from "./problem.js";
+export type { StartSample } from "./routes/session.js";
 export { LOOPBACK_HOSTS } from "./same-site.js";

@@ -12,6 +12,7 @@ export type { LogSummary } from "./log-summary.js";
 export { createManager, type Manager } from "./manager.js";
 export type { EventFilter, EventRow, LogCoverage, ManagerApi, ManagerEvent, RestoreRequest, StatsRow } from "./manager-api.js";
 export type { ManagerOptions } from "./manager-options.js";
+export type { RecentFigures } from "./recent-figures.js";
 export {
   type FieldProblem,
   InvalidFields,

@@ -1,7 +1,9 @@
 import {
   type Coverage,
   CoverageBuilder,
+  dateOf,
   decodeHeader,
+  type Position,
   positionOfEvent,
   printPosition,
   readEvents,
@@ -65,6 +67,14 @@ export class LogReader {
   }
 }
 
+/** A line of a hundred pixels shows no more; what all have in common travels with each change of a cluster. */
+const SHOWN = 30;
+
+const wallTimes = ({ from, to }: { from: Position; to: Position }) => ({
+  from: printPosition(from).wallTime,
+  to: printPosition(to).wallTime,
+});
+
 function summaryOf(coverage: Coverage, snapshots: readonly Snapshot[], firstEventAt: Date | null, lastEventAt: Date | null): LogSummary {
   const { timelines, gaps, segments, events, bytes, storedBytes } = coverage;
   const [first, last] = [timelines[0], timelines.at(-1)];
@@ -74,6 +84,9 @@ function summaryOf(coverage: Coverage, snapshots: readonly Snapshot[], firstEven
     lastEventAt: lastEventAt?.toISOString() ?? null,
     coveredFrom: first ? printPosition(first.from) : null,
     coveredTo: last ? printPosition(last.to) : null,
+    timelines: timelines.slice(-SHOWN).map(wallTimes),
+    holes: gaps.slice(-SHOWN).map((gap) => ({ ...wallTimes(gap), cause: gap.cause })),
+    restorableFrom: snapshots.slice(-SHOWN).map((snapshot) => dateOf(snapshot.restorableFrom).toISOString()),
     gaps: gaps.length,
     snapshots: snapshots.length,
     newestSnapshotAt: completed.length > 0 ? new Date(Math.max(...completed)).toISOString() : null,

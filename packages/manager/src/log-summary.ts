@@ -6,6 +6,10 @@ export interface LogSummary {
   lastEventAt: string | null;
   coveredFrom: PrintedPosition | null;
   coveredTo: PrintedPosition | null;
+  /** The newest of each, as a thin timeline shows them: wall times. */
+  timelines: { from: string; to: string }[];
+  holes: { from: string; to: string; cause: string }[];
+  restorableFrom: string[];
   gaps: number;
   snapshots: number;
   /** When the newest base snapshot was complete. */

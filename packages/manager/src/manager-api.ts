@@ -2,6 +2,7 @@ import type { Coverage, DoctorCheck, PrintedPosition } from "@oplog-collector/co
 import type { RestorePlan, Snapshot } from "@oplog-collector/restore";
 import type { ClusterView } from "./cluster-view.js";
 import type { Job } from "./jobs.js";
+import type { RecentFigures } from "./recent-figures.js";
 import type { RegistrationChange, RegistrationInput } from "./registration.js";
 
 /** One event for the event browser. */
@@ -67,6 +68,8 @@ export interface ManagerApi {
   stop(id: string): Promise<ClusterView>;
   /** Stops it, wipes its log, starts from now. */
   reset(id: string): Promise<ClusterView>;
+  /** Rates and lags of the last minutes, as far as this node has watched. */
+  recent(): Promise<RecentFigures[]>;
   coverage(id: string): Promise<LogCoverage>;
   events(id: string, filter: EventFilter): Promise<{ rows: EventRow[]; cursor: string | null }>;
   stats(id: string, options: { from?: string; to?: string; buckets?: number }): Promise<StatsRow[]>;

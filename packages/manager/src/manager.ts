@@ -14,6 +14,7 @@ import { defaultNodeName, type ManagerOptions } from "./manager-options.js";
 import { openMetadata } from "./metadata-database.js";
 import { OperatorWishes } from "./operator-wishes.js";
 import { settled } from "./patience.js";
+import { type RecentFigures, RecentMemory } from "./recent-figures.js";
 import { RegisteredClusters } from "./registered-clusters.js";
 import type { RegistrationChange, RegistrationInput } from "./registration.js";
 import { Registry } from "./registry.js";
@@ -52,6 +53,7 @@ export class Manager implements ManagerApi {
   private readonly known = new RegisteredClusters();
   private readonly locations = new StoreLocations();
   private readonly files: ClusterLogs;
+  private readonly figures = new RecentMemory();
   private readonly work: Jobs;
   private readonly running: ManagerNode;
   private readonly wishes: OperatorWishes;
@@ -71,6 +73,10 @@ export class Manager implements ManagerApi {
     const logFileOf = (cluster: string) => this.files.pathOf(cluster);
     const { registry, work: jobs } = this;
     this.running = new ManagerNode({ db, name: node, registry, known, locations, jobs, logFileOf, runner, logLevel, logger });
+    known.subscribe((event) => {
+      if (event.kind === "cluster") this.figures.note(event.cluster);
+      else if (event.kind === "cluster-removed") this.figures.drop(event.id);
+    });
     this.wishes = new OperatorWishes({ registry, known, look: () => this.running.supervisor.look() });
   }
 
@@ -121,6 +127,10 @@ export class Manager implements ManagerApi {
 
   reset(id: string): Promise<ClusterView> {
     return this.wishes.reset(id);
+  }
+
+  async recent(): Promise<RecentFigures[]> {
+    return this.figures.list();
   }
 
   async coverage(id: string): Promise<LogCoverage> {

@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { registrationChangeSchema, registrationSchema } from "@oplog-collector/manager";
 import { checkAddress } from "../address-policy.js";
-import { clusterSchema } from "../cluster-schema.js";
+import { clusterSchema, recentSchema } from "../cluster-schema.js";
 import { needs } from "../guard.js";
 import { maySee } from "../identity.js";
 import { checkConfirmed, clusterParam, json, jsonBody, problems, type RouteContext, routeApp, visibleCluster } from "./route.js";
@@ -82,6 +82,14 @@ const reset = createRoute({
   responses: { 202: json(clusterSchema, "Its data and token are being wiped; it starts from now"), ...problems },
 });
 
+const recent = createRoute({
+  method: "get",
+  path: "/recent",
+  tags,
+  middleware: needs("viewer"),
+  responses: { 200: json(recentSchema, "Rates and lags of the last minutes, by cluster, as far as this server has watched"), ...problems },
+});
+
 const doctor = createRoute({
   method: "post",
   path: "/doctor",
@@ -135,6 +143,13 @@ export const clusterRoutes = ({ manager, addresses }: RouteContext) =>
       const cluster = await visibleCluster(manager, c.get("identity"), c.req.valid("param").id);
       checkConfirmed(cluster, c.req.valid("json").confirm);
       return c.json(await manager.reset(cluster.id), 202);
+    })
+    .openapi(recent, async (c) => {
+      const visible = new Set((await manager.list()).filter((cluster) => maySee(c.get("identity"), cluster)).map(({ id }) => id));
+      return c.json(
+        (await manager.recent()).filter(({ cluster }) => visible.has(cluster)),
+        200,
+      );
     })
     .openapi(doctor, async (c) => {
       const asked = c.req.valid("json");

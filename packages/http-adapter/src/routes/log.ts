@@ -1,5 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { type Gap, printPosition, type Timeline } from "@oplog-collector/collector-core";
+import { formatClusterTime, type Gap, printPosition, type Timeline } from "@oplog-collector/collector-core";
+import type { LogCoverage } from "@oplog-collector/manager";
 import { coverageSchema, eventPageSchema, statsSchema } from "../cluster-schema.js";
 import { needs } from "../guard.js";
 import { clusterParam, json, problems, type RouteContext, routeApp, visibleCluster } from "./route.js";
@@ -63,6 +64,13 @@ const logs = createRoute({
 
 const range = ({ from, to }: Timeline | Gap) => ({ from: printPosition(from), to: printPosition(to) });
 
+const shownSnapshot = ({ takenFrom, restorableFrom, completedAt, source: _, ...snapshot }: LogCoverage["snapshots"][number]) => ({
+  ...snapshot,
+  takenFrom: formatClusterTime(takenFrom),
+  restorableFrom: formatClusterTime(restorableFrom),
+  completedAt: completedAt.toISOString(),
+});
+
 /** What a cluster's log holds. */
 export const logRoutes = ({ manager }: RouteContext) =>
   routeApp()
@@ -74,7 +82,7 @@ export const logRoutes = ({ manager }: RouteContext) =>
         {
           timelines: timelines.map(range),
           gaps: shownGaps,
-          snapshots: snapshots.map((snapshot) => ({ ...snapshot })),
+          snapshots: snapshots.map(shownSnapshot),
           events,
           bytes,
           storedBytes,

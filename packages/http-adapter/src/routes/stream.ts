@@ -20,7 +20,7 @@ const dataOf = (event: ManagerEvent): string =>
 
 const nameOf = (event: ManagerEvent): string => (event.kind === "job" ? "job" : "cluster");
 
-/** Server-sent events `cluster` and `job`. A browser that reconnects gets what it missed, or everything anew. */
+/** Server-sent events `cluster` and `job`. A browser that reconnects gets what it missed, or everything anew and `complete` after it. */
 export const streamRoutes = (manager: ManagerApi, feed: EventFeed) =>
   new Hono<ApiEnv>().get("/stream", needs("viewer"), (c) =>
     streamSSE(c, async (stream) => {
@@ -44,8 +44,10 @@ export const streamRoutes = (manager: ManagerApi, feed: EventFeed) =>
         if (missed) for (const item of missed) queue(item);
         else {
           const id = feed.lastId;
-          for (const cluster of await manager.list())
-            if (maySee(identity, cluster)) await stream.writeSSE({ id, event: "cluster", data: JSON.stringify(cluster) });
+          const clusters = (await manager.list()).filter((cluster) => maySee(identity, cluster));
+          for (const cluster of clusters) await stream.writeSSE({ id, event: "cluster", data: JSON.stringify(cluster) });
+          // Whoever showed others until now knows that they are gone.
+          await stream.writeSSE({ id, event: "complete", data: JSON.stringify({ clusters: clusters.map((cluster) => cluster.id) }) });
         }
         while (!stream.aborted && !stream.closed) {
           const next = waiting.entries().next();

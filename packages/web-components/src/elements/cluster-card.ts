@@ -1,0 +1,129 @@
+import { css, html, nothing } from "lit";
+import { customElement, property } from "lit/decorators.js";
+import { FeedController } from "../api/feed-controller.js";
+import { sparkline } from "../chart/sparkline.js";
+import { sparklineStyles } from "../chart/sparkline-styles.js";
+import { formatBytes, formatRate } from "../format/amounts.js";
+import { formatAgo } from "../format/times.js";
+import { OplogElement } from "../oplog-element.js";
+import { styles } from "../styles.js";
+import { coverageWords, thinTimeline } from "../timeline/thin-timeline.js";
+import { thinTimelineStyles } from "../timeline/thin-timeline-styles.js";
+import { clusterFigureStyles } from "./cluster-figure-styles.js";
+import { headroomFigure, lagFigure } from "./cluster-figures.js";
+import { stateBadge } from "./state-badge.js";
+import { stateBadgeStyles } from "./state-badge-styles.js";
+
+/**
+ * One cluster at a glance: state, coverage, lag, headroom, rate.
+ *
+ * @element oplog-cluster-card
+ * @fires oplog-cluster-open - Its name was chosen; `detail: {id, name}`. Preventing it keeps a link from being followed.
+ * @csspart card - The frame.
+ * @csspart state - The state's words.
+ * @slot actions - Buttons of the host at the card's end.
+ */
+@customElement("oplog-cluster-card")
+export class OplogClusterCard extends OplogElement {
+  static override styles = [
+    styles,
+    stateBadgeStyles,
+    thinTimelineStyles,
+    sparklineStyles,
+    clusterFigureStyles,
+    css`
+      .panel {
+        padding: 12px 14px;
+        display: grid;
+        gap: 10px;
+      }
+      dl {
+        display: grid;
+        grid-template-columns: repeat(auto-fit, minmax(104px, 1fr));
+        gap: 8px 12px;
+      }
+      dt {
+        font-size: 12px;
+        line-height: 16px;
+        color: var(--muted);
+      }
+      .name {
+        font-weight: 600;
+        font-size: 14px;
+        overflow-wrap: anywhere;
+      }
+      .where {
+        overflow: hidden;
+        text-overflow: ellipsis;
+        white-space: nowrap;
+      }
+      .rate {
+        display: flex;
+        gap: 8px;
+        align-items: center;
+      }
+    `,
+  ];
+
+  /** Id or name of the cluster. */
+  @property() cluster = "";
+  /** Before the name in the link to the cluster's page; without it the name is a button. */
+  @property({ attribute: "link-base" }) linkBase?: string;
+
+  private readonly live = new FeedController(this, () => this.connection);
+
+  override render() {
+    const { feed } = this.live;
+    const cluster = feed.find(this.cluster);
+    if (!cluster) {
+      const words =
+        feed.state === "denied"
+          ? (feed.error?.message ?? "Not allowed")
+          : feed.loaded
+            ? `There is no cluster ${this.cluster}`
+            : "Loading …";
+      return html`<div class="panel muted" part="card" role="status">${words}</div>`;
+    }
+    const { name, connectionString, error, eventsPerSecond } = cluster;
+    return html`<article class="panel" part="card" aria-label=${name}>
+      <div>
+        <div class="row spread">
+          ${clusterName(cluster, this.linkBase, () => this.emit("oplog-cluster-open", { id: cluster.id, name }))} ${stateBadge(cluster)}
+        </div>
+        <div class="where muted small mono" title=${connectionString}>${connectionString}</div>
+      </div>
+      ${error ? html`<p class="text-danger small">${error.message}</p>` : nothing}
+      <div>
+        ${thinTimeline(cluster)}
+        <div class="muted small">${coverageWords(cluster)}</div>
+      </div>
+      <dl>
+        <div><dt>Lag</dt><dd>${lagFigure(cluster)}</dd></div>
+        <div><dt>Headroom</dt><dd>${headroomFigure(cluster)}</dd></div>
+        <div>
+          <dt>Events/s</dt>
+          <dd class="rate">${formatRate(eventsPerSecond)} ${sparkline(feed.recent.of(cluster.id).eventsPerSecond, `Events a second of ${name}`)}</dd>
+        </div>
+        <div><dt>Stored</dt><dd>${formatBytes(cluster.storedBytes)}</dd></div>
+        <div><dt>Last event</dt><dd>${formatAgo(cluster.lastEventAt)}</dd></div>
+      </dl>
+      <slot name="actions"></slot>
+    </article>`;
+  }
+}
+
+/** A cluster's name as a link, or as a button where there is no page to link to. `open` tells the host, and says whether to go on. */
+export function clusterName({ name }: { name: string }, linkBase: string | undefined, open: () => boolean) {
+  const click = (event: Event) => {
+    if (!open()) event.preventDefault();
+  };
+  return linkBase === undefined
+    ? html`<button class="link name" @click=${click}>${name}</button>`
+    : html`<a class="name" href="${linkBase}${encodeURIComponent(name)}" @click=${click}>${name}</a>`;
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "oplog-cluster-card": OplogClusterCard;
+  }
+}
