@@ -1,11 +1,11 @@
 /** What the members of a set are started with, and what is kept in its directory. */
 import { randomBytes } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** @typedef {import("./replica-set.mjs").ReplicaSetOptions} ReplicaSetOptions */
 /** @typedef {import("./mongod-process.mjs").Credentials} Credentials */
-/** @typedef {{ ports: number[], hosts: string[], credentials?: Credentials | undefined }} Saved what a later start in the same `dir` needs */
+/** @typedef {{ ports: number[], hosts: string[], credentials?: Credentials | undefined, initiated: boolean }} Saved what a later start in the same `dir` needs */
 
 /** @param {ReplicaSetOptions} options @param {string} name @param {string} dir */
 export async function commonArgs(
@@ -55,5 +55,7 @@ export async function load(dir) {
 
 /** @param {string} dir @param {Saved} saved */
 export async function save(dir, saved) {
-  await writeFile(join(dir, "set.json"), JSON.stringify(saved), { mode: 0o600 }); // it may hold the password
+  // Whole or not at all, and for nobody else: it may hold the password.
+  await writeFile(join(dir, "set.json.new"), JSON.stringify(saved), { mode: 0o600 });
+  await rename(join(dir, "set.json.new"), join(dir, "set.json"));
 }

@@ -65,7 +65,7 @@ export async function startReplicaSet(options = {}) {
     for (let index = 0; index < (saved?.ports.length ?? count); index += 1) {
       members.push(await startMember({ mongod, args, dir: join(dir, `member-${index}`), timeoutMs }, ports?.[index]));
     }
-    const configured = saved
+    const configured = saved?.initiated
       ? []
       : await Promise.all(
           members.map(async ({ port }, index) => ({
@@ -76,15 +76,18 @@ export async function startReplicaSet(options = {}) {
         );
     const hosts = saved?.hosts ?? configured.map(({ host }) => host);
     const set = new ReplicaSet({ name, dir, members, hosts, timeoutMs, cleanUp });
-    if (saved) {
+    const taken = { ports: members.map(({ port }) => port), hosts };
+    if (saved?.initiated) {
       set.credentials = saved.credentials;
       await set.primary();
       return set;
     }
+    // Before it is initiated: killed in between, it must come back on the ports that its configuration may name by then.
+    await save(dir, { ...taken, initiated: false });
     await set.initiate({ _id: name, members: configured, settings: { ...electionSettings(options), ...options.settings } });
     if (options.auth)
       await set.createRootUser(options.auth === true ? { username: "root", password: randomBytes(12).toString("hex") } : options.auth);
-    await save(dir, { ports: members.map(({ port }) => port), hosts, credentials: set.credentials });
+    await save(dir, { ...taken, credentials: set.credentials, initiated: true });
     return set;
   } catch (error) {
     await cleanUp();

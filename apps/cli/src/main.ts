@@ -1,8 +1,7 @@
-import { describeError } from "@oplog-collector/collector-core";
+import { describeError, hideSecretsInProcessList } from "@oplog-collector/collector-core";
 import { CommanderError } from "commander";
 import { EXIT, exitCodeOf } from "./exit-code.js";
 import { tell } from "./print.js";
-import { hideSecretsInProcessList } from "./process-title.js";
 import { makeProgram } from "./program.js";
 
 hideSecretsInProcessList();

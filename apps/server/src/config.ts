@@ -3,7 +3,8 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { OplogError, redact, resolveUri } from "@oplog-collector/collector-core";
 import { LOOPBACK_HOSTS, readTokens } from "@oplog-collector/http-adapter";
-import { parse } from "yaml";
+import { DEFAULT_LOG_ROTATION, type LogRotation } from "@oplog-collector/manager";
+import { parse, YAMLParseError } from "yaml";
 import { z } from "zod";
 
 const list = z.union([
@@ -27,6 +28,9 @@ const writtenSchema = z
     logDir: z.string().min(1).default("logs"),
     appLogLevel: z.string().default("info"),
     oplogLogLevel: z.string().optional(),
+    /** A log file is put aside at this size, and so many of those are kept. */
+    logMaxBytes: z.coerce.number().int().min(1_000).default(DEFAULT_LOG_ROTATION.maxBytes),
+    logBackupCount: z.coerce.number().int().min(1).default(DEFAULT_LOG_ROTATION.backups),
     /** `name:role:token`, several separated by commas. */
     authTokens: z.string().default(""),
     /** Keys, the newest first; without it a key file under `dataDir`. */
@@ -48,8 +52,9 @@ const writtenSchema = z
 type Name = keyof z.input<typeof writtenSchema>;
 
 /** Everything is decided: defaults filled in, paths absolute, references resolved. */
-export interface ServerConfig extends Omit<z.output<typeof writtenSchema>, "oplogLogLevel"> {
+export interface ServerConfig extends Omit<z.output<typeof writtenSchema>, "oplogLogLevel" | "logMaxBytes" | "logBackupCount"> {
   oplogLogLevel: string;
+  logRotation: LogRotation;
 }
 
 const ENVIRONMENT: Record<Name, string> = {
@@ -60,6 +65,8 @@ const ENVIRONMENT: Record<Name, string> = {
   logDir: "LOG_DIR",
   appLogLevel: "APP_LOG_LEVEL",
   oplogLogLevel: "OPLOG_LOG_LEVEL",
+  logMaxBytes: "LOG_MAX_BYTES",
+  logBackupCount: "LOG_BACKUP_COUNT",
   authTokens: "AUTH_TOKENS",
   encryptionKey: "ENCRYPTION_KEY",
   runner: "RUNNER",
@@ -121,13 +128,20 @@ async function readConfigFile(path: string): Promise<Record<string, unknown>> {
     if (typeof content !== "object" || Array.isArray(content)) throw new Error("it is not a list of settings");
     return { ...content };
   } catch (error) {
-    throw new OplogError("BAD_INPUT", `The configuration file ${path} can't be read: ${redact((error as Error).message)}`, {
+    throw new OplogError("BAD_INPUT", `The configuration file ${path} can't be read: ${whyNot(error)}`, {
       hint: "It is YAML: one setting a line, name: value.",
     });
   }
 }
 
-function decide(written: z.output<typeof writtenSchema>): ServerConfig {
+/** The parser's own words show the lines around the place, and with them tokens and keys. */
+function whyNot(error: unknown): string {
+  if (!(error instanceof YAMLParseError)) return redact((error as Error).message);
+  const [{ line, col } = { line: 0, col: 0 }] = error.linePos ?? [];
+  return `line ${line}, column ${col} is not YAML`;
+}
+
+function decide({ logMaxBytes, logBackupCount, ...written }: z.output<typeof writtenSchema>): ServerConfig {
   const loopback = LOOPBACK_HOSTS.includes(written.host) || written.host === "::1" || /^127\./.test(written.host);
   if (!loopback && written.authTokens.trim() === "")
     throw new OplogError("BAD_INPUT", `Listening on ${written.host} without a token would let anyone on the network restore and wipe`, {
@@ -140,6 +154,7 @@ function decide(written: z.output<typeof writtenSchema>): ServerConfig {
     dataDir: resolve(written.dataDir),
     logDir: resolve(written.logDir),
     oplogLogLevel: written.oplogLogLevel ?? written.appLogLevel,
+    logRotation: { maxBytes: logMaxBytes, backups: logBackupCount },
     // A page on the web can point a name of its own at 127.0.0.1; only the names that a person would type are answered there.
     ...(written.allowedHosts === undefined && loopback && { allowedHosts: [...LOOPBACK_HOSTS] }),
   };

@@ -1,7 +1,7 @@
 /** `npm start`: the only place that reads arguments and environment, prints, and exits. */
 
 import { join } from "node:path";
-import { describeError } from "@oplog-collector/collector-core";
+import { describeError, hideSecretsInProcessList, isOplogError } from "@oplog-collector/collector-core";
 import { openLog } from "@oplog-collector/manager";
 import { printableConfig, readConfig } from "./config.js";
 import { startServer } from "./server.js";
@@ -9,19 +9,22 @@ import { startServer } from "./server.js";
 /** A stop in order takes less; whatever hangs is left, as after a crash, which loses nothing that is durable. */
 const STOP_PATIENCE_MS = 9_500;
 
+/** As the command line has them: wrong usage, any other failure, a second signal from someone who can't wait. */
+const EXIT = { wrongUsage: 2, failed: 1, interrupted: 130 };
+
+hideSecretsInProcessList();
+
 async function main(): Promise<number> {
   const { config, printConfig } = await readConfig(process.argv.slice(2), process.env);
   if (printConfig) {
     console.log(JSON.stringify(printableConfig(config), null, 2));
     return 0;
   }
-  const log = openLog(join(config.logDir, "app.log"), config.appLogLevel);
+  const log = openLog(join(config.logDir, "app.log"), config.appLogLevel, config.logRotation);
   try {
     const server = await startServer(config, log.logger);
     console.error(`Oplog Collector listens on ${server.url}; its log is ${join(config.logDir, "app.log")}. Ctrl-C stops it.`);
-    await new Promise((resolve) => {
-      for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, resolve);
-    });
+    await firstSignal();
     console.error("Stopping: collectors seal and store what they have.");
     const patience = new Promise<"late">((resolve) => setTimeout(() => resolve("late"), STOP_PATIENCE_MS).unref());
     if ((await Promise.race([server.stop(), patience])) === "late")
@@ -32,11 +35,23 @@ async function main(): Promise<number> {
   }
 }
 
+/** The first one asks for an end in order, a second one ends it at once: what is not stored yet is read again at the next start. */
+const firstSignal = (): Promise<void> =>
+  new Promise((resolve) => {
+    let asked = false;
+    const onSignal = () => {
+      if (asked) process.exit(EXIT.interrupted);
+      asked = true;
+      resolve();
+    };
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  });
+
 main().then(
   (code) => process.exit(code),
   (error) => {
     const { message, hint } = describeError(error);
-    console.error(hint ? `${message}. ${hint}` : message);
-    process.exit(1);
+    console.error(hint ? `${message.replace(/\.$/, "")}. ${hint}` : message);
+    process.exit(isOplogError(error, "BAD_INPUT") ? EXIT.wrongUsage : EXIT.failed);
   },
 );

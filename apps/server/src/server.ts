@@ -1,10 +1,9 @@
 import { join } from "node:path";
 import { serve } from "@hono/node-server";
-import { clientOptions, OplogError } from "@oplog-collector/collector-core";
+import { OplogError } from "@oplog-collector/collector-core";
 import { createApi, createHealth, createMetrics, type Identity, readTokens } from "@oplog-collector/http-adapter";
-import { createManager, SecretBox } from "@oplog-collector/manager";
+import { createManager, openMetadata, SecretBox } from "@oplog-collector/manager";
 import { Hono } from "hono";
-import { MongoClient } from "mongodb";
 import type { Logger } from "pino";
 import { openAuditLog } from "./audit-log.js";
 import type { ServerConfig } from "./config.js";
@@ -38,11 +37,19 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
       opened.push(() => embedded.stop());
       uri = embedded.uri;
     }
-    const client = new MongoClient(uri, clientOptions());
+    const { db, client } = openMetadata(uri);
     opened.push(() => client.close());
-    const db = client.db(client.options.dbName === "test" ? "oplog_collector" : client.options.dbName);
-    const { runner, logDir, node, oplogLogLevel: logLevel } = config;
-    const manager = await createManager({ db, secrets, runner, logDir, logLevel, ...(node !== undefined && { node }), logger });
+    const { runner, logDir, logRotation, node, oplogLogLevel: logLevel } = config;
+    const manager = await createManager({
+      db,
+      secrets,
+      runner,
+      logDir,
+      logRotation,
+      logLevel,
+      ...(node !== undefined && { node }),
+      logger,
+    });
     await manager.begin();
     opened.push(() => manager.end());
 

@@ -35,11 +35,12 @@ export {
   tokenData,
   tokenFromData,
 } from "./position.js";
+export { hideSecretsInProcessList } from "./process-title.js";
 export * from "./raw-bson.js";
 export { type ReadEventsOptions, readEvents, type StoredEvent } from "./read-events.js";
 export { checkSameSource } from "./recover.js";
 export { redact, redactUri } from "./redact.js";
-export { refusal } from "./refusal.js";
+export { isLoginRefused, loginRefused, refusal } from "./refusal.js";
 export { backoffMs, DEFAULT_RETRY, type RetryOptions } from "./retry.js";
 export {
   decodeHeader,

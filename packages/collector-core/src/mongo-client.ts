@@ -21,7 +21,7 @@ export const clientOptions = (): MongoClientOptions => ({
 });
 
 /** A client that connects at its first use; throws `BAD_INPUT` for a URI that can't be used. */
-export function makeClient(uri: string, whose: "source" | "target", options: MongoClientOptions = {}): MongoClient {
+export function makeClient(uri: string, whose: "source" | "target" | "metadata database", options: MongoClientOptions = {}): MongoClient {
   try {
     return new MongoClient(uri, { ...clientOptions(), ...options });
   } catch (error) {

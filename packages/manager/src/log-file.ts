@@ -4,9 +4,14 @@ import { redact } from "@oplog-collector/collector-core";
 import { type Logger, pino } from "pino";
 import { createStream } from "rotating-file-stream";
 
-/** As the original had it: 100 MB a file, 10 old ones kept as `name.log.1` to `name.log.10`. */
-const ROTATE_SIZE = "100M";
-const KEPT_FILES = 10;
+/** When a log file is put aside, and how many of those are kept: as `name.log.1` (the newest), `name.log.2` and so on. */
+export interface LogRotation {
+  maxBytes: number;
+  backups: number;
+}
+
+/** As the original had it: enough for months of a calm collector, and at most 1.1 GB each. */
+export const DEFAULT_LOG_ROTATION: LogRotation = { maxBytes: 100 * 1024 * 1024, backups: 10 };
 
 /** A log that ends with `close`, so that nothing written is lost. */
 export interface OpenLog {
@@ -15,10 +20,10 @@ export interface OpenLog {
 }
 
 /** JSON lines into a file that is rotated by size; silent without a file. Every line passes the redaction of secrets. */
-export function openLog(file: string | null, level: string): OpenLog {
+export function openLog(file: string | null, level: string, { maxBytes, backups }: LogRotation = DEFAULT_LOG_ROTATION): OpenLog {
   if (!file) return { logger: pino({ enabled: false }), close: async () => {} };
   mkdirSync(dirname(file), { recursive: true });
-  const stream = createStream(basename(file), { path: dirname(file), size: ROTATE_SIZE, rotate: KEPT_FILES });
+  const stream = createStream(basename(file), { path: dirname(file), size: `${maxBytes}B`, rotate: backups });
   // A full disk must not end the collector: it loses log lines, not events.
   stream.on("error", () => {});
   const logger = pino({ level: pinoLevel(level), hooks: { streamWrite: redact } }, stream);

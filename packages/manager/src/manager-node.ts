@@ -5,6 +5,7 @@ import { Housekeeping } from "./housekeeping.js";
 import { inProcessRunner } from "./in-process-runner.js";
 import type { Jobs } from "./jobs.js";
 import { Leases } from "./lease.js";
+import { DEFAULT_LOG_ROTATION } from "./log-file.js";
 import { snapshotWork } from "./log-jobs.js";
 import { LogWatch } from "./log-watch.js";
 import type { ManagerOptions } from "./manager-options.js";
@@ -26,7 +27,7 @@ const SIGN_OFF_MS = 1_500;
 /** Jobs of dead nodes may show as running for so long. */
 const ORPHANS_INTERVAL_MS = 10_000;
 
-export interface ManagerNodeOptions extends Pick<ManagerOptions, "runner" | "logLevel"> {
+export interface ManagerNodeOptions extends Pick<ManagerOptions, "runner" | "logLevel" | "logRotation"> {
   db: Db;
   name: string;
   registry: Registry;
@@ -95,11 +96,11 @@ export class ManagerNode {
   }
 
   private specOf(cluster: Cluster): RunSpec {
-    const { logFileOf, logLevel = "info" } = this.options;
+    const { logFileOf, logLevel = "info", logRotation = DEFAULT_LOG_ROTATION } = this.options;
     const { name, connectionString, storeUri, database, capture, startFrom, acceptGap, rpoMs, maxRetries } = cluster;
     return {
       ...{ name, connectionString, storeUri, database, capture, startFrom, acceptGap, rpoMs, maxRetries },
-      ...{ logFile: logFileOf(name), logLevel },
+      ...{ logFile: logFileOf(name), logLevel, logRotation },
     };
   }
 

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { Db } from "mongodb";
 import type { Logger } from "pino";
+import type { LogRotation } from "./log-file.js";
 import type { Runner } from "./runner.js";
 import type { SecretBox } from "./secrets.js";
 
@@ -17,6 +18,8 @@ export interface ManagerOptions {
   logDir?: string | null;
   /** Of the collectors' log files. @default info */
   logLevel?: string;
+  /** @default 100 MB a file, 10 old ones kept */
+  logRotation?: LogRotation;
   /** What this server is called; no two may have the same name at the same time. @default host, process id and a random part */
   node?: string;
   /** Of the manager itself. @default silent */

@@ -1,4 +1,4 @@
-import { type DoctorCheck, examine } from "@oplog-collector/collector-core";
+import { type DoctorCheck, examine, OplogError } from "@oplog-collector/collector-core";
 import type { RestorePlan } from "@oplog-collector/restore";
 import type { Db, MongoClient } from "mongodb";
 import { type Logger, pino } from "pino";
@@ -11,7 +11,7 @@ import { planOfRestore, redactedRequest, restoreWork, snapshotWork, verifyWork }
 import type { EventFilter, EventRow, LogCoverage, ManagerApi, ManagerEvent, RestoreRequest, StatsRow } from "./manager-api.js";
 import { ManagerNode } from "./manager-node.js";
 import { defaultNodeName, type ManagerOptions } from "./manager-options.js";
-import { openMetadata } from "./metadata-database.js";
+import { metadataFailure, openMetadata } from "./metadata-database.js";
 import { OperatorWishes } from "./operator-wishes.js";
 import { settled } from "./patience.js";
 import { type RecentFigures, RecentMemory } from "./recent-figures.js";
@@ -34,14 +34,17 @@ const CLOSE_MS = 500;
  * Throws when the metadata database does not answer, or holds secrets that none of the keys opens.
  */
 export async function createManager(options: ManagerOptions): Promise<Manager> {
-  const { db, client } = openMetadata(options);
+  const { db: given, metadataUri } = options;
+  if ((given === undefined) === (metadataUri === undefined))
+    throw new OplogError("BAD_INPUT", "A manager takes either a db or a metadataUri", { hint: "Give one of the two." });
+  const { db, client } = metadataUri === undefined ? { db: given!, client: null } : openMetadata(metadataUri);
   try {
     const manager = new Manager(db, client, options);
     await manager.prepare();
     return manager;
   } catch (error) {
     await client?.close();
-    throw error;
+    throw metadataFailure(error);
   }
 }
 
@@ -63,7 +66,7 @@ export class Manager implements ManagerApi {
     private readonly client: MongoClient | null,
     options: ManagerOptions,
   ) {
-    const { logger = pino({ enabled: false }), node = defaultNodeName(), logDir = null, runner, logLevel } = options;
+    const { logger = pino({ enabled: false }), node = defaultNodeName(), logDir = null, runner, logLevel, logRotation } = options;
     const { known, locations } = this;
     this.node = node;
     this.logger = logger;
@@ -72,7 +75,7 @@ export class Manager implements ManagerApi {
     this.work = new Jobs(db, node, (job) => known.tell({ kind: "job", job }));
     const logFileOf = (cluster: string) => this.files.pathOf(cluster);
     const { registry, work: jobs } = this;
-    this.running = new ManagerNode({ db, name: node, registry, known, locations, jobs, logFileOf, runner, logLevel, logger });
+    this.running = new ManagerNode({ db, name: node, registry, known, locations, jobs, logFileOf, runner, logLevel, logRotation, logger });
     known.subscribe((event) => {
       if (event.kind === "cluster") this.figures.note(event.cluster);
       else if (event.kind === "cluster-removed") this.figures.drop(event.id);

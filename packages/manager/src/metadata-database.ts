@@ -1,4 +1,4 @@
-import { makeClient, OplogError } from "@oplog-collector/collector-core";
+import { describeError, isLoginRefused, isOplogError, loginRefused, makeClient, OplogError } from "@oplog-collector/collector-core";
 import type { Db, MongoClient } from "mongodb";
 
 /** Used when the URI names none. */
@@ -8,18 +8,28 @@ export const DEFAULT_METADATA_DATABASE = "oplog_collector";
 const SERVER_SELECTION_TIMEOUT_MS = 3_000;
 const SOCKET_TIMEOUT_MS = 10_000;
 
-/** The database that all servers of one installation share; the client only when the connection is our own. */
-export function openMetadata({ db, metadataUri }: { db?: Db; metadataUri?: string }): { db: Db; client: MongoClient | null } {
-  if ((db === undefined) === (metadataUri === undefined))
-    throw new OplogError("BAD_INPUT", "A manager takes either a db or a metadataUri", { hint: "Give one of the two." });
-  if (db) return { db, client: null };
-  const client = makeClient(metadataUri!, "source", {
+export interface MetadataDatabase {
+  db: Db;
+  client: MongoClient;
+}
+
+/** The database that all servers of one installation share. Connects at its first use. */
+export function openMetadata(uri: string): MetadataDatabase {
+  const client = makeClient(uri, "metadata database", {
     serverSelectionTimeoutMS: SERVER_SELECTION_TIMEOUT_MS,
     connectTimeoutMS: SERVER_SELECTION_TIMEOUT_MS,
     socketTimeoutMS: SOCKET_TIMEOUT_MS,
     // Wishes, looks, leases and states at the same time.
     maxPoolSize: 10,
   });
-  const named = /^mongodb(?:\+srv)?:\/\/[^/]*\/([^?]+)/i.exec(metadataUri!.trim())?.[1];
+  const named = /^mongodb(?:\+srv)?:\/\/[^/]*\/([^?]+)/i.exec(uri.trim())?.[1];
   return { db: client.db(named ? decodeURIComponent(named) : DEFAULT_METADATA_DATABASE), client };
+}
+
+/** Why nothing can begin without it, in a sentence. */
+export function metadataFailure(error: unknown): OplogError {
+  if (isOplogError(error)) return error;
+  if (isLoginRefused(error)) return loginRefused("metadata database", error);
+  const { message, hint } = describeError(error);
+  return new OplogError("UNREACHABLE", `The metadata database can't be used: ${message}`, { cause: error, hint });
 }

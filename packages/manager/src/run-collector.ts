@@ -32,7 +32,7 @@ export async function runCollector(
   const starting = initialStatus(process.pid);
   using reports = new ReportThrottle(report, starting);
   try {
-    log = openLog(spec.logFile, spec.logLevel);
+    log = openLog(spec.logFile, spec.logLevel, spec.logRotation);
     const retry = spec.maxRetries === null ? {} : { maxRetries: spec.maxRetries };
     const onTrouble = (error: PrintedStatus["error"]) =>
       reports.show(error ? { ...starting, state: "retrying_connection", error } : starting);

@@ -1,4 +1,5 @@
 import type { CaptureMode, PrintedStatus, StatusError } from "@oplog-collector/collector-core";
+import type { LogRotation } from "./log-file.js";
 
 /** All that a collector needs to run: with secrets, so it is handed over in memory or through a pipe, never by arguments or environment. */
 export interface RunSpec {
@@ -14,6 +15,7 @@ export interface RunSpec {
   maxRetries: number | null;
   logFile: string | null;
   logLevel: string;
+  logRotation: LogRotation;
 }
 
 /** How a run ended: by itself with a last status, or without a word. */

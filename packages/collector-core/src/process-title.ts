@@ -1,4 +1,4 @@
-import { redact } from "@oplog-collector/collector-core";
+import { redact } from "./redact.js";
 
 /**
  * `ps` shows every user of the machine what stands on a command line: where that is a password, it is overwritten as soon as we run. (It was there
