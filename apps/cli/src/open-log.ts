@@ -10,7 +10,7 @@ export interface LogOptions {
 export const storeOption = () =>
   new Option(
     "--store <uri>",
-    "where the log is: mongodb://…, file:///dir, or env:NAME, file-ref:PATH to keep it out of the process list",
+    "where the log is: mongodb://…, file:///dir, s3://bucket/prefix, or env:NAME, file-ref:PATH to keep it out of the process list",
   ).makeOptionMandatory();
 
 export const nameOption = () => new Option("--name <name>", "the log's name").makeOptionMandatory();

@@ -1,3 +1,5 @@
+import { networkCode } from "./describe-error.js";
+import { isOplogError } from "./errors.js";
 import { type ChainLink, chainProblem } from "./log-chain.js";
 import { documentsIn } from "./raw-bson.js";
 import { decodeHeader, readPayload, type SegmentHeader } from "./segment.js";
@@ -52,8 +54,11 @@ export async function verifyLog(store: Store, log: string, onProgress: (sofar: V
   return result;
 }
 
-/** A store that does not answer says nothing about the log. */
-const isUnreachable = (error: unknown): boolean => /^Mongo(Network|ServerSelection|Server)/.test((error as Error)?.name ?? "");
+/** A store that does not answer, or may not be read, says nothing about the log. */
+const isUnreachable = (error: unknown): boolean =>
+  isOplogError(error)
+    ? error.code !== "DAMAGED" && error.code !== "STORE_FAILED"
+    : networkCode(error) !== undefined || /^Mongo(Network|ServerSelection|Server)/.test((error as Error)?.name ?? "");
 
 function inconsistency(header: SegmentHeader, number: number, log: string, before: ChainLink | null, payload: Buffer): string | null {
   const problem = chainProblem(header, number, before);

@@ -2,7 +2,7 @@ import { OplogError, resolveUri } from "@oplog-collector/collector-core";
 
 /** Where this server may be sent: without limits whoever may register a cluster can make it connect to any host it reaches. */
 export interface AddressPolicy {
-  /** Hosts (`db.example.com`, `*.example.com`, with or without a port) of sources, stores and restore targets. @default any */
+  /** Hosts (`db.example.com`, `*.example.com`, with or without a port) of sources, stores and restore targets; `s3.amazonaws.com` stands for object storage at AWS. @default any */
   hosts?: readonly string[];
   /** Folders in which `file:` stores may lie. @default any */
   folders?: readonly string[];
@@ -27,8 +27,15 @@ const refused = (what: string, where: string) =>
     hint: "The server's configuration lists the hosts and folders that may be used.",
   });
 
-/** The hosts of a MongoDB URI, which may name several: between the credentials and the path. */
+/** Where an `s3:` store is when it names no endpoint. */
+const AWS_HOST = "s3.amazonaws.com";
+
+/** The hosts of a MongoDB URI, which may name several: between the credentials and the path. Of an `s3:` URI the endpoint: there stands the bucket. */
 function hostsOf(uri: string): string[] {
+  if (/^s3:/i.test(uri)) {
+    const endpoints = new URL(uri).searchParams.getAll("endpoint");
+    return endpoints.length > 0 ? endpoints.map((endpoint) => new URL(endpoint).host.toLowerCase()) : [AWS_HOST];
+  }
   const authority = /^[a-z0-9+]+:\/\/([^/?]*)/i.exec(uri)?.[1] ?? "";
   return authority
     .slice(authority.lastIndexOf("@") + 1)

@@ -191,8 +191,13 @@ test("keeps to the hosts and folders that are allowed, and tells an audit log of
     other.registration("c", { connectionString: "mongodb://10.0.0.1:27017" }),
   );
   expect([foreign.status, (await json(foreign)).detail]).toEqual([422, expect.stringContaining("10.0.0.1")]);
+  // The bucket stands where the host does, and the endpoint is where it would connect to.
+  const storeUri = "s3://127.0.0.1/logs?endpoint=http://169.254.169.254";
+  const hidden = await other.ask("admin", "POST", "/api/clusters", other.registration("c", { storeUri }));
+  expect([hidden.status, (await json(hidden)).detail]).toEqual([422, expect.stringContaining("169.254.169.254")]);
   expect(audited).toMatchObject([
     { who: "anna", role: "admin", method: "POST", path: "/api/clusters", status: 422 },
+    { who: "anna", status: 422 },
     { who: "anna", status: 422 },
   ]);
 });

@@ -78,8 +78,10 @@ function checkUris({ connectionString, storeUri }: Partial<Registration>): void 
     });
   if (storeUri !== undefined)
     tryField("storeUri", () => {
-      if (!/^(mongodb(\+srv)?|file):/.test(resolveUri(storeUri)))
-        throw new OplogError("BAD_INPUT", "It is not the URI of a store", { hint: "Use mongodb://… or file:///directory." });
+      if (!/^(mongodb(\+srv)?|file|s3):/.test(resolveUri(storeUri)))
+        throw new OplogError("BAD_INPUT", "It is not the URI of a store", {
+          hint: "Use mongodb://…, file:///directory or s3://bucket/prefix.",
+        });
     });
 }
 

@@ -61,7 +61,7 @@ export const addClusters = (program: Command): void => {
   sub("show <name>", "shows one cluster").action(show);
   sub("add <name>", "registers a cluster and starts its collector")
     .requiredOption("--source <uri>", "the deployment to record: mongodb://…, or env:NAME, file-ref:PATH")
-    .requiredOption("--store <uri>", "where its log goes: mongodb://…, file:///dir, or a reference")
+    .requiredOption("--store <uri>", "where its log goes: mongodb://…, file:///dir, s3://bucket/prefix, or a reference")
     .option("--database <name>", "only this database")
     .option("--capture <how>", "auto, change-stream or oplog")
     .option("--from <time>", "where the log begins: now, oldest or a time")

@@ -44,7 +44,7 @@ export const addCollect = (program: Command): void => {
       "--source <uri>",
       "the deployment to record: mongodb://…, or env:NAME, file-ref:PATH to keep it out of the process list",
     )
-    .requiredOption("--store <uri>", "where the log goes: mongodb://…, file:///dir, env:NAME or file-ref:PATH")
+    .requiredOption("--store <uri>", "where the log goes: mongodb://…, file:///dir, s3://bucket/prefix, env:NAME or file-ref:PATH")
     .addOption(nameOption())
     .option("--database <db>", "record only this database", checkCapturedDatabase)
     .addOption(

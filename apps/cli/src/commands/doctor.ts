@@ -17,7 +17,7 @@ export const addDoctor = (program: Command): void => {
       "Tries on the real source and store all that a collector needs: version, replica set, privileges, change stream, oplog, clocks, and that the store keeps what it is given (it writes a log of its own there, and removes it). Says what to do about each check that fails, and exits with 1 if one does.",
     )
     .requiredOption("--source <uri>", "the deployment that is to be recorded: mongodb://…, env:NAME or file-ref:PATH")
-    .option("--store <uri>", "where the log is to go: mongodb://…, file:///dir, env:NAME or file-ref:PATH")
+    .option("--store <uri>", "where the log is to go: mongodb://…, file:///dir, s3://bucket/prefix, env:NAME or file-ref:PATH")
     .option("--database <db>", "the one database that is to be recorded", checkCapturedDatabase)
     .option("--json", "print one JSON document")
     .addHelpText("after", "\nExample:\n  $ oplog doctor --source env:SOURCE --store file:///var/lib/oplog")

@@ -9,7 +9,7 @@ import { sampleSegment } from "./sample-segment.js";
 const LARGE_PAYLOAD_BYTES = 20 * 1024 * 1024;
 
 /** More than a store lists in one batch, or keeps in one reply. */
-const MANY_SEGMENTS = 450;
+const MANY_SEGMENTS = 250;
 
 export const segmentCases: PlacedCase[] = [
   {

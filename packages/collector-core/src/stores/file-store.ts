@@ -3,7 +3,8 @@ import { dirname, join, resolve } from "node:path";
 import { parseLogName, snapshotLogName } from "../log-name.js";
 import type { SealedSegment } from "../segment.js";
 import type { Checkpoint, Store, StoredHeader, StoreLocation } from "../store.js";
-import { CheckpointFiles } from "./checkpoint-files.js";
+import { checkpointFiles } from "./checkpoint-files.js";
+import type { CheckpointSequence } from "./checkpoint-sequence.js";
 import {
   createFile,
   isAbsent,
@@ -18,15 +19,10 @@ import {
 import { fileFailure } from "./file-failure.js";
 import { isLogName } from "./found-log-name.js";
 import { decodeSegment, encodeSegment, readSegmentHeader } from "./segment-file.js";
-
-/** Many file systems and most tools for them get slow in folders with far more entries than this. */
-const SEGMENTS_IN_GROUP = 10_000;
+import { GROUP_NAME, groupName, groupOf, SEGMENT_NAME, SEGMENTS_IN_GROUP, segmentName } from "./segment-names.js";
 
 /** So many headers are read at once: as many as Node has threads for files by default, twice, so that none waits. */
 const HEADERS_AT_ONCE = 8;
-
-const GROUP = /^(\d{6,})$/;
-const SEGMENT = /^(\d{10,})\.segment$/;
 
 /**
  * Logs in a directory, each segment a file of its own:
@@ -66,7 +62,7 @@ class FileStore implements Store {
   readonly #root: string;
   readonly #folder: string;
   readonly #segments: string;
-  readonly #checkpoints: CheckpointFiles;
+  readonly #checkpoints: CheckpointSequence;
   #readyToWrite = false;
 
   constructor(root: string, name: string) {
@@ -74,7 +70,7 @@ class FileStore implements Store {
     this.#root = root;
     this.#folder = snapshot === undefined ? join(root, log) : join(root, log, "snapshots", snapshot);
     this.#segments = join(this.#folder, "segments");
-    this.#checkpoints = new CheckpointFiles(this.#folder);
+    this.#checkpoints = checkpointFiles(this.#folder);
   }
 
   append(segment: SealedSegment): Promise<"stored" | "taken"> {
@@ -171,13 +167,12 @@ class FileStore implements Store {
     });
   }
 
-  #groups = async (): Promise<number[]> => numbersOf(await this.#list(this.#segments), GROUP);
-  #numbers = async (group: number): Promise<number[]> => numbersOf(await this.#list(this.#groupFolder(group)), SEGMENT);
+  #groups = async (): Promise<number[]> => numbersOf(await this.#list(this.#segments), GROUP_NAME);
+  #numbers = async (group: number): Promise<number[]> => numbersOf(await this.#list(this.#groupFolder(group)), SEGMENT_NAME);
   #list = (folder: string): Promise<string[]> => this.#guard(`The directory ${folder} can't be read`, () => namesIn(folder));
 
-  #groupFolder = (group: number): string => join(this.#segments, `${group}`.padStart(6, "0"));
-  #path = (number: number): string =>
-    join(this.#groupFolder(Math.floor(number / SEGMENTS_IN_GROUP)), `${`${number}`.padStart(10, "0")}.segment`);
+  #groupFolder = (group: number): string => join(this.#segments, groupName(group));
+  #path = (number: number): string => join(this.#groupFolder(groupOf(number)), segmentName(number));
 
   async #guard<T>(what: string, run: () => Promise<T>): Promise<T> {
     try {

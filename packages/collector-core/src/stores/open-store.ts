@@ -5,15 +5,17 @@ import type { StoreLocation } from "../store.js";
 import { resolveUri } from "../uri.js";
 import { fileStoreLocation } from "./file-store.js";
 import { mongodbStoreLocation } from "./mongodb-location.js";
+import { s3StoreLocation } from "./s3-store.js";
 
 const OPENERS: Record<string, (uri: string) => StoreLocation | Promise<StoreLocation>> = {
   mongodb: mongodbStoreLocation,
   "mongodb+srv": mongodbStoreLocation,
   file: openFileStore,
+  s3: s3StoreLocation,
 };
 
 /**
- * Opens the place behind a store's URI: `mongodb://…`, `mongodb+srv://…` or `file:///…`, or a reference to one (`env:NAME`, `file-ref:PATH`).
+ * Opens the place behind a store's URI: `mongodb://…`, `mongodb+srv://…`, `file:///…` or `s3://…`, or a reference to one (`env:NAME`, `file-ref:PATH`).
  *
  * ```ts
  * const location = await openStore("file:///var/lib/oplog");

@@ -19,7 +19,7 @@ const HEADER_AT = MAGIC.length + 8;
 const HASH_LENGTH = 32;
 
 /** Nearly every header (some 700 bytes, and 40 for each namespace and operation) comes with the first read of a file. */
-const FIRST_READ_BYTES = 16 * 1024;
+export const FIRST_READ_BYTES = 16 * 1024;
 
 /** The pieces of the file, in order: the payload is not copied to be written. */
 export function encodeSegment({ header, payload, hash }: SealedSegment): Buffer[] {
@@ -40,15 +40,27 @@ export function decodeSegment(number: number, bytes: Buffer): SealedSegment {
   };
 }
 
+/** Reads `length` bytes from `position` on; fewer at the end. */
+type Read = (position: number, length: number) => Promise<Buffer>;
+
 /** Reads header and hash of a segment's file, and no byte of its payload. */
 export async function readSegmentHeader(number: number, file: FileHandle): Promise<StoredHeader> {
   const { size } = await file.stat();
-  const start = await readAt(file, 0, Math.min(size, FIRST_READ_BYTES));
+  const read: Read = async (position, length) => {
+    const buffer = Buffer.alloc(length);
+    const { bytesRead } = await file.read(buffer, 0, length, position);
+    return buffer.subarray(0, bytesRead);
+  };
+  return headerIn(number, size, await read(0, Math.min(size, FIRST_READ_BYTES)), read);
+}
+
+/** The same, of any run of bytes of which the beginning, `start`, has been read. */
+export async function headerIn(number: number, size: number, start: Buffer, read: Read): Promise<StoredHeader> {
   const { headerEnd, payloadEnd } = extent(number, start, size);
   // Copied out of a larger read, so that who keeps many headers doesn't keep those reads.
   const header =
-    headerEnd <= start.length ? Buffer.from(start.subarray(HEADER_AT, headerEnd)) : await readAt(file, HEADER_AT, headerEnd - HEADER_AT);
-  const hash = await readAt(file, payloadEnd, HASH_LENGTH);
+    headerEnd <= start.length ? Buffer.from(start.subarray(HEADER_AT, headerEnd)) : await read(HEADER_AT, headerEnd - HEADER_AT);
+  const hash = size <= start.length ? Buffer.from(start.subarray(payloadEnd)) : await read(payloadEnd, HASH_LENGTH);
   if (header.length !== headerEnd - HEADER_AT || hash.length !== HASH_LENGTH)
     throw damagedSegment(number, "was cut short while it was read");
   return { number, header, hash, storedBytes: payloadEnd - HEADER_AT };
@@ -63,10 +75,4 @@ function extent(number: number, start: Buffer, size: number): { headerEnd: numbe
   if (headerLength < 5 || expected !== BigInt(size))
     throw damagedSegment(number, `has ${size} bytes where its beginning promises ${expected}`);
   return { headerEnd: HEADER_AT + headerLength, payloadEnd: size - HASH_LENGTH };
-}
-
-async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.alloc(length);
-  const { bytesRead } = await file.read(buffer, 0, length, position);
-  return buffer.subarray(0, bytesRead);
 }
