@@ -172,6 +172,56 @@ test("a missing segment: range shows the gap, and verify and a range over it fai
   expect(over.stderr).toContain("segment 2 is missing");
 });
 
+test("prune removes whole segments before a moment, never under a legal hold, and the log goes on being sound", async () => {
+  const copy = join(directory, "pruned");
+  await cp(join(directory, "log"), copy, { recursive: true });
+  const run = async (...args: string[]) => {
+    const { code, stdout, stderr } = await runOplog([args[0]!, ...at(copy), "--json", ...args.slice(1)]);
+    return { code, stderr, printed: stdout ? JSON.parse(stdout) : undefined };
+  };
+  const before = (await run("range")).printed;
+  const planned = await run("prune", "--before", "now", "--dry-run");
+  expect(planned.printed).toMatchObject({ dryRun: true, segments: before.segments - 1, upToSegment: before.segments - 1, held: null });
+  expect((await run("range")).printed).toEqual(before);
+
+  expect((await run("hold", "--reason", "case 4711")).printed.held).toMatchObject({ reason: "case 4711" });
+  const refused = await run("prune", "--before", "now");
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/legal hold .* case 4711/) });
+  expect((await run("prune", "--before", "now", "--dry-run")).printed.held.reason).toBe("case 4711");
+  expect((await run("range")).printed).toEqual(before);
+  expect((await run("hold", "--release", "--reason", "settled")).printed.held).toBeNull();
+
+  expect((await run("prune", "--before", "now")).printed).toEqual({ ...planned.printed, dryRun: false });
+  const after = (await run("range")).printed;
+  expect(after).toMatchObject({ segments: 1, gaps: [], timelines: [{ from: { clusterTime: planned.printed.keptFrom } }] });
+  expect(after.timelines[0].to).toEqual(before.timelines[0].to);
+  expect((await run("verify")).printed).toMatchObject({ ok: true, segments: 1 });
+  expect(await run("prune")).toMatchObject({ code: 2, stderr: expect.stringMatching(/--before/) });
+});
+
+test("copy brings a log to another kind of store and back, byte for byte, again and again", async () => {
+  const there = inject("mongodbUri").replace("/?", "/cli_copy?");
+  await using client = new MongoClient(there);
+  await client.db("cli_copy").dropDatabase();
+  const to = async (from: string[], uri: string) => {
+    const { code, stdout, stderr } = await runOplog(["copy", ...from, "--to", uri, "--json"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    return JSON.parse(stdout);
+  };
+  const { segments } = JSON.parse((await runOplog(["range", ...log, "--json"])).stdout);
+  expect(await to(log, there)).toMatchObject({ segments, upToSegment: segments, caughtUp: true });
+  expect(await to(log, there)).toMatchObject({ segments: 0, upToSegment: segments });
+  const back = join(directory, "copied-back");
+  await to(["--store", there, "--name", "orders"], pathToFileURL(back).href);
+  const contents = async (path: string) => Promise.all((await segmentFiles(path)).map((file) => readFile(file)));
+  expect(await contents(back)).toEqual(await contents(join(directory, "log")));
+  const ranges = await Promise.all(
+    [log, at(back)].map(async (where) => JSON.parse((await runOplog(["range", ...where, "--json"])).stdout)),
+  );
+  expect(ranges[1]).toEqual(ranges[0]);
+  expect((await runOplog(["copy", ...log, "--to", log[1]!])).code).toBe(2);
+});
+
 test("a slow reader holds up the reading: memory does not grow with the log", async () => {
   // 320 MiB of events, of which the store keeps little: each segment is the same 8 MiB.
   const SEGMENTS = 40;

@@ -4,9 +4,12 @@ import packageJson from "../package.json" with { type: "json" };
 import { addApply } from "./commands/apply.js";
 import { addClusters } from "./commands/clusters.js";
 import { addCollect } from "./commands/collect.js";
+import { addCopy } from "./commands/copy.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addEvents } from "./commands/events.js";
 import { addExport } from "./commands/export.js";
+import { addHold } from "./commands/hold.js";
+import { addPrune } from "./commands/prune.js";
 import { addRange } from "./commands/range.js";
 import { addRestore } from "./commands/restore.js";
 import { addSnapshot } from "./commands/snapshot.js";
@@ -21,7 +24,21 @@ export function makeProgram(): Command {
     .configureOutput({ writeErr: (text) => process.stderr.write(redact(text)) })
     .showHelpAfterError("(oplog --help lists the commands, oplog COMMAND --help their options)")
     .addHelpText("after", HELP);
-  for (const add of [addCollect, addRange, addEvents, addVerify, addDoctor, addSnapshot, addApply, addRestore, addExport, addClusters])
+  for (const add of [
+    addCollect,
+    addRange,
+    addEvents,
+    addVerify,
+    addDoctor,
+    addSnapshot,
+    addApply,
+    addRestore,
+    addExport,
+    addCopy,
+    addPrune,
+    addHold,
+    addClusters,
+  ])
     add(program);
   return program;
 }

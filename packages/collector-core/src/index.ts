@@ -12,6 +12,7 @@ export { type Clock, systemClock } from "./clock.js";
 export { type ClusterTime, clusterTime, dateOf, formatClusterTime, ordinalOf, parseClusterTime, secondsOf } from "./cluster-time.js";
 export { type Codec, compress, DEFAULT_CODEC, decompress } from "./codec.js";
 export { Collector, type CollectorOptions } from "./collector.js";
+export { type CopyLogOptions, type CopyProgress, copyLog } from "./copy-log.js";
 export { type Coverage, CoverageBuilder, type Gap, readCoverage, type Timeline, timelineFor } from "./coverage.js";
 export { checkCapturedDatabase } from "./database-name.js";
 export { describeError } from "./describe-error.js";

@@ -1,10 +1,10 @@
-import { describeError } from "@oplog-collector/collector-core";
+import { clusterTime, describeError } from "@oplog-collector/collector-core";
+import { prune } from "@oplog-collector/restore";
 import type { Logger } from "pino";
 import type { Cluster } from "./cluster.js";
 import { isHealthy } from "./health.js";
 import type { Jobs } from "./jobs.js";
 import { Repeat } from "./repeat.js";
-import { applyRetention } from "./retention.js";
 import type { StoreLocations } from "./store-locations.js";
 
 /** What is kept is measured in hours or in many segments: a minute more does not matter. */
@@ -61,8 +61,11 @@ export class Housekeeping {
 
   private async prune(cluster: Cluster): Promise<void> {
     const { retention, name, storeUri } = cluster;
-    if (retention.maxAgeHours === undefined && retention.maxBytes === undefined) return;
-    const plan = await this.options.locations.use(storeUri, (location) => applyRetention(location, name, retention));
+    const { maxAgeHours, maxBytes } = retention;
+    if (maxAgeHours === undefined && maxBytes === undefined) return;
+    const before = maxAgeHours === undefined ? null : clusterTime(Math.max(0, Math.floor((Date.now() - maxAgeHours * HOUR_MS) / 1000)), 0);
+    const plan = await this.options.locations.use(storeUri, (location) => prune(location, name, { before, maxBytes }));
+    if (plan.held) return;
     if (plan.bytesTooMany > 0)
       this.options.logger.warn(
         { cluster: name, bytesTooMany: plan.bytesTooMany },

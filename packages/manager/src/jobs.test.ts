@@ -1,4 +1,5 @@
 import { OplogError, parseClusterTime } from "@oplog-collector/collector-core";
+import { prune } from "@oplog-collector/restore";
 import { type Db, type Document, MongoClient } from "mongodb";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, onTestFinished, test } from "vitest";
@@ -12,7 +13,6 @@ import { snapshotWork } from "./log-jobs.js";
 import type { Manager } from "./manager.js";
 import { Installation, shows } from "./manager-for-test.js";
 import { Registry } from "./registry.js";
-import { applyRetention } from "./retention.js";
 import { SecretBox } from "./secrets.js";
 import { StoreLocations } from "./store-locations.js";
 
@@ -176,7 +176,7 @@ test("housekeeping takes the snapshots that are due and removes what is no longe
   expect(await ended(await manager.verify("shop"))).toMatchObject({ result: { ok: true } });
   // Other tests have been there.
   expect(await ended(await manager.restore("shop", { to: "now", target: target.uri, force: true }))).toMatchObject({ state: "done" });
-  const again = await locations.use(cluster.storeUri, (location) => applyRetention(location, "shop", { maxBytes: 1 }));
+  const again = await locations.use(cluster.storeUri, (location) => prune(location, "shop", { before: null, maxBytes: 1 }));
   expect(again.removeSnapshots).toEqual([]);
   await locations.close();
 });

@@ -1,12 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { parseLogName, type StoreLocation } from "@oplog-collector/collector-core";
+import { checkNotHeld } from "@oplog-collector/restore";
 
 /** A collector whose manager was killed ends within 5 s; what it still has under way must not land in the emptied log. */
 const LAST_WRITER_MS = 6_000;
 
-/** Removes a log with its position and its base snapshots. No collector of ours may run for it. */
+/** Removes a log with its position and its base snapshots. No collector of ours may run for it. Throws `CONFLICT` when it is under a legal hold. */
 export async function wipeLog(location: StoreLocation, name: string): Promise<void> {
+  await checkNotHeld(location, name);
   const store = await location.log(name);
   try {
     const checkpoint = await store.readCheckpoint();

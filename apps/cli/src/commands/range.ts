@@ -1,5 +1,5 @@
 import { type Coverage, dateOf, formatClusterTime, type Position, printPosition, readCoverage } from "@oplog-collector/collector-core";
-import { listSnapshots, printSnapshot, type Snapshot } from "@oplog-collector/restore";
+import { listSnapshots, printSnapshot, type Snapshot, storageForecast } from "@oplog-collector/restore";
 import type { Command } from "commander";
 import { count, duration, size } from "../amounts.js";
 import { type LogOptions, nameOption, storeOption, withLog } from "../open-log.js";
@@ -42,10 +42,12 @@ const jsonOf = ({ timelines, gaps, events, bytes, storedBytes, segments }: Cover
   bytes,
   storedBytes,
   segments,
+  forecast: storageForecast({ timelines, storedBytes }),
 });
 
 function textOf(coverage: Coverage, snapshots: Snapshot[], name: string): string {
   const { timelines, gaps, events, bytes, storedBytes, segments } = coverage;
+  const forecast = storageForecast(coverage);
   const covered = timelines.map(({ from, to }) => [...ends(from, to), duration(+dateOf(to.clusterTime) - +dateOf(from.clusterTime))]);
   const copies = snapshots.map(({ id, restorableFrom, documents, storedBytes }) => [
     id,
@@ -57,6 +59,7 @@ function textOf(coverage: Coverage, snapshots: Snapshot[], name: string): string
   const missing = gaps.map(({ from, to, cause }) => [...ends(from, to), cause]);
   return [
     `${name}: ${count(events)} events in ${count(segments)} segments, ${size(bytes)} of BSON stored as ${size(storedBytes)}`,
+    ...(forecast ? [`It grows by ${size(forecast.storedBytesPerDay)} a day: ${size(forecast.storedBytesIn30Days)} in 30 days`] : []),
     "",
     table(["covered from", "(after)", "to", "(inclusive)", "length"], covered),
     ...(copies.length > 0 ? ["", table(["snapshot", "restorable from", "", "documents", "stored"], copies)] : []),

@@ -99,7 +99,7 @@ describe("a segment is stored once, whatever becomes of a request", () => {
         late = false;
         await held;
       }
-      return "forward";
+      return "forward" as const;
     });
     const slow = store.append(first);
     await expect.poll(() => late).toBe(false);

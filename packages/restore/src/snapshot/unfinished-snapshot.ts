@@ -10,6 +10,7 @@ import {
   type StoreLocation,
   snapshotLogName,
 } from "@oplog-collector/collector-core";
+import { HOLD_ID } from "../retention/legal-hold.js";
 import { decodeCollection, type SnapshotCollection } from "./snapshot-collection.js";
 import { recordOf } from "./snapshot-record.js";
 
@@ -30,7 +31,7 @@ export interface Unfinished {
 /** The snapshots of a log, by id, the oldest first. */
 export async function snapshotIds(location: StoreLocation, log: string): Promise<string[]> {
   const names = (await location.names()).map(parseLogName);
-  return names.flatMap(({ log: of, snapshot }) => (of === log && snapshot !== undefined ? [snapshot] : [])).sort();
+  return names.flatMap(({ log: of, snapshot }) => (of === log && snapshot !== undefined && snapshot !== HOLD_ID ? [snapshot] : [])).sort();
 }
 
 /**

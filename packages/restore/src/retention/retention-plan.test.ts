@@ -19,7 +19,7 @@ const log = (count: number): KeptSegment[] => Array.from({ length: count }, (_, 
 
 describe("retention by age", () => {
   test("without snapshots cuts at the last whole segment before the cutoff", () => {
-    expect(planRetention({ retention: {}, cutoff: 35n, segments: log(10), snapshots: [] })).toEqual({
+    expect(planRetention({ cutoff: 35n, segments: log(10), snapshots: [] })).toEqual({
       removeUpTo: 3,
       removeSnapshots: [],
       bytesTooMany: 0,
@@ -28,14 +28,14 @@ describe("retention by age", () => {
 
   test("keeps the newest snapshot from before the cutoff and all of the log since it was taken", () => {
     const snapshots = [snapshot("a", 5), snapshot("b", 42), snapshot("c", 71)];
-    expect(planRetention({ retention: {}, cutoff: 65n, segments: log(10), snapshots })).toMatchObject({
+    expect(planRetention({ cutoff: 65n, segments: log(10), snapshots })).toMatchObject({
       removeUpTo: 4,
       removeSnapshots: ["a"],
     });
   });
 
   test("keeps what a snapshot that was not yet complete at the cutoff needs", () => {
-    expect(planRetention({ retention: {}, cutoff: 65n, segments: log(10), snapshots: [snapshot("a", 42, 80)] })).toMatchObject({
+    expect(planRetention({ cutoff: 65n, segments: log(10), snapshots: [snapshot("a", 42, 80)] })).toMatchObject({
       removeUpTo: 4,
       removeSnapshots: [],
     });
@@ -43,22 +43,22 @@ describe("retention by age", () => {
 
   test("does not keep a snapshot from before a gap for what is after it", () => {
     const segments = [segment(1, 10), segment(2, 20), segment(3, 50, 10, true), segment(4, 60), segment(5, 70)];
-    expect(planRetention({ retention: {}, cutoff: 65n, segments, snapshots: [snapshot("a", 12)] })).toMatchObject({
+    expect(planRetention({ cutoff: 65n, segments, snapshots: [snapshot("a", 12)] })).toMatchObject({
       removeUpTo: 4,
       removeSnapshots: ["a"],
     });
   });
 
   test("never takes the newest segment: the next one is chained to it", () => {
-    expect(planRetention({ retention: {}, cutoff: 1_000n, segments: log(3), snapshots: [] })).toMatchObject({ removeUpTo: 2 });
-    expect(planRetention({ retention: {}, cutoff: 1_000n, segments: log(1), snapshots: [] })).toMatchObject({ removeUpTo: null });
-    expect(planRetention({ retention: {}, cutoff: 1_000n, segments: [], snapshots: [] })).toMatchObject({ removeUpTo: null });
+    expect(planRetention({ cutoff: 1_000n, segments: log(3), snapshots: [] })).toMatchObject({ removeUpTo: 2 });
+    expect(planRetention({ cutoff: 1_000n, segments: log(1), snapshots: [] })).toMatchObject({ removeUpTo: null });
+    expect(planRetention({ cutoff: 1_000n, segments: [], snapshots: [] })).toMatchObject({ removeUpTo: null });
   });
 });
 
 describe("retention by size", () => {
   test("takes the oldest segments until it fits", () => {
-    expect(planRetention({ retention: { maxBytes: 35 }, cutoff: null, segments: log(10), snapshots: [] })).toEqual({
+    expect(planRetention({ maxBytes: 35, cutoff: null, segments: log(10), snapshots: [] })).toEqual({
       removeUpTo: 7,
       removeSnapshots: [],
       bytesTooMany: 0,
@@ -68,17 +68,17 @@ describe("retention by size", () => {
   test("takes a snapshot only together with the log that hangs on it", () => {
     const snapshots = [snapshot("a", 15), snapshot("b", 55)];
     // 100 + 20 bytes; without what is before a: 110; without a and what is before b: 60.
-    expect(planRetention({ retention: { maxBytes: 110 }, cutoff: null, segments: log(10), snapshots })).toMatchObject({
+    expect(planRetention({ maxBytes: 110, cutoff: null, segments: log(10), snapshots })).toMatchObject({
       removeUpTo: 1,
       removeSnapshots: [],
     });
-    expect(planRetention({ retention: { maxBytes: 100 }, cutoff: null, segments: log(10), snapshots })).toMatchObject({
+    expect(planRetention({ maxBytes: 100, cutoff: null, segments: log(10), snapshots })).toMatchObject({
       removeSnapshots: ["a"],
     });
   });
 
   test("says how much too large it is when all that is left hangs on one snapshot", () => {
-    expect(planRetention({ retention: { maxBytes: 20 }, cutoff: null, segments: log(10), snapshots: [snapshot("a", 15)] })).toEqual({
+    expect(planRetention({ maxBytes: 20, cutoff: null, segments: log(10), snapshots: [snapshot("a", 15)] })).toEqual({
       removeUpTo: 1,
       removeSnapshots: [],
       bytesTooMany: 80,
@@ -106,7 +106,7 @@ test("whatever the log: nothing that can be restored after the cutoff is lost, a
         });
         const snapshots = taken.map(({ at, takes }, index) => snapshot(`s${index}`, at, at + takes));
         const plan = planRetention({
-          retention: maxBytes === null ? {} : { maxBytes },
+          ...(maxBytes !== null && { maxBytes }),
           cutoff: cutoff === null ? null : BigInt(cutoff),
           segments,
           snapshots,

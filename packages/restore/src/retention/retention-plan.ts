@@ -1,5 +1,4 @@
 import type { ClusterTime } from "@oplog-collector/collector-core";
-import type { Retention } from "./registration.js";
 
 /** One segment as retention sees it. */
 export interface KeptSegment {
@@ -21,8 +20,9 @@ export interface KeptSnapshot {
 }
 
 export interface RetentionInput {
-  retention: Retention;
-  /** Nothing after this time may go: now less `maxAgeHours`; null without an age. */
+  /** What log and snapshots may have together, as stored; absent: any size. */
+  maxBytes?: number;
+  /** Nothing after this time goes for its age; null: nothing goes for its age. */
   cutoff: ClusterTime | null;
   /** In the order of their numbers. */
   segments: readonly KeptSegment[];
@@ -42,10 +42,9 @@ export interface RetentionPlan {
  * What may go. The log is cut at whole segments, from its old end, and where there are base snapshots only up to the beginning of one of them: a
  * range is never left without the snapshot it is restored from. The newest segment stays always, as the next one is chained to it.
  */
-export function planRetention({ retention, cutoff, segments, snapshots }: RetentionInput): RetentionPlan {
+export function planRetention({ maxBytes, cutoff, segments, snapshots }: RetentionInput): RetentionPlan {
   const ordered = [...snapshots].sort((a, b) => (a.takenFrom < b.takenFrom ? -1 : 1));
   let cut = cutoff === null ? NOTHING : cutForAge(cutoff, segments, ordered);
-  const { maxBytes } = retention;
   if (maxBytes !== undefined && sizeAfter(cut, segments, ordered) > maxBytes) cut = cutForSize(maxBytes, cut, segments, ordered);
   const left = sizeAfter(cut, segments, ordered);
   return {
