@@ -1,14 +1,5 @@
-import {
-  formatClusterTime,
-  parseTime,
-  readCoverage,
-  redactUri,
-  resolveTime,
-  resolveUri,
-  type Store,
-  verifyLog,
-} from "@oplog-collector/collector-core";
-import { planRestore, type RestoreOptions, type RestorePlan, restore, takeSnapshot } from "@oplog-collector/restore";
+import { formatClusterTime, parseTime, redactUri, resolveUri, type Store, verifyLog } from "@oplog-collector/collector-core";
+import { planRestore, type RestoreOptions, type RestorePlan, restore, takeSnapshot, wholeMoment } from "@oplog-collector/restore";
 import type { Cluster } from "./cluster.js";
 import type { JobWork } from "./jobs.js";
 import type { RestoreRequest } from "./manager-api.js";
@@ -49,7 +40,7 @@ function withRestore<T>(
   return locations.useLog(storeUri, name, async (store, location) =>
     use({
       ...{ location, log: name, target: resolveUri(target), ns, excludeNs, renames: rename, lanes, force, resume },
-      to: await resolveTime(time, store, await readCoverage(store)),
+      ...(await wholeMoment(store, time)),
     }),
   );
 }

@@ -10,6 +10,7 @@ import {
 } from "@oplog-collector/collector-core";
 import type { MongoClient } from "mongodb";
 import { ApplyTally } from "./apply-report.js";
+import { unlessCancelled } from "./cancel.js";
 import { CappedRepeat } from "./capped-repeat.js";
 import { Catalog, type CollectionFacts } from "./catalog.js";
 import { ChangeEventReader } from "./change-event.js";
@@ -109,7 +110,9 @@ export class ApplyRun {
         const place = { segment: header.number, event, operation: 0, clusterTime: time };
         if (this.repeat === 0 && (this.events >= MARK_EVENTS || this.bytes >= MARK_BYTES)) await this.mark(place);
         const waiting = this.applyEvent(bytes, header.format, reader, place);
-        if (waiting) await waiting;
+        if (!waiting) continue;
+        await waiting;
+        signal?.throwIfAborted();
       }
       onEvents(this.tally.seen);
       signal?.throwIfAborted();
@@ -174,11 +177,11 @@ export class ApplyRun {
 
   private modeOf(operation: Operation, event: Buffer, format: EventFormat, time: ClusterTime): ApplyMode | "skip" {
     const { base } = this.options;
-    // The target has users of its own already.
-    if (operation.namespace.startsWith("admin.system.")) return "converge";
-    if (!base || time > base.until) return "forward";
     // An entry of the oplog may hold operations on several collections, each with its UUID.
-    return base.decide(operation.uuid ?? collectionUuid({ bytes: event, format }), operation, time);
+    const decided =
+      !base || time > base.until ? "forward" : base.decide(operation.uuid ?? collectionUuid({ bytes: event, format }), operation, time);
+    // The target has users of its own.
+    return decided === "forward" && operation.namespace.startsWith("admin.system.") ? "converge" : decided;
   }
 
   private async writeCarefully(write: Write, namespace: string, place: EventPlace, mode: ApplyMode): Promise<true> {
@@ -199,7 +202,7 @@ export class ApplyRun {
   }
 
   private async ddl(ddl: Ddl, namespace: string, place: EventPlace): Promise<boolean> {
-    const { client, routing } = this.options;
+    const { client, routing, signal } = this.options;
     // The first thing after a mark: an interrupted run may have done just this.
     const again = this.repeat > 0 && !this.dirty;
     await this.endRepeat();
@@ -207,8 +210,10 @@ export class ApplyRun {
     if (this.dirty) await this.mark(place);
     const named = this.onTarget(ddl, namespace);
     try {
-      await runDdl(client, named, again);
+      const done = runDdl(client, named, again);
+      await (named.kind === "createIndexes" ? unlessCancelled(done, signal) : done);
     } catch (error) {
+      if (signal?.aborted) throw error;
       throw applyFailed({ namespace, command: ddl.kind }, place, (error as Error).message, error);
     }
     this.dirty = this.afterDdl = true;

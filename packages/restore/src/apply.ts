@@ -15,6 +15,7 @@ import {
 import type { MongoClient } from "mongodb";
 import type { ApplyReport } from "./apply-report.js";
 import { ApplyRun } from "./apply-run.js";
+import { closeWhenCancelled } from "./cancel.js";
 import { type Plan, planApply, rangeFor } from "./plan.js";
 import { Progress } from "./progress.js";
 import { Routing, type RoutingOptions, wantedByRename } from "./routing.js";
@@ -111,17 +112,29 @@ async function alsoWanted(options: Pick<ApplyOptions, "store" | "after" | "to"> 
  * Applies the events of `(after, to]` to the target, which must hold what the source held at `after`. The whole range is verified before anything
  * is applied. Throws `OUTSIDE_COVERAGE`, `DAMAGED`, `APPLY_FAILED`, `FENCED`, `UNREACHABLE`.
  */
-export async function apply(options: ApplyOptions): Promise<ApplyReport> {
+export function apply(options: ApplyOptions): Promise<ApplyReport> {
+  return run(options, async ({ plan, range }) => {
+    let segments = 0;
+    const tell = () => options.onProgress?.({ phase: "verifying", segments: ++segments, segmentsInAll: plan.segments.count });
+    await verifyRange(options.store, range, options.signal, tell);
+  });
+}
+
+/** The same for a range that was verified before. */
+export function applyVerified(options: ApplyOptions): Promise<ApplyReport> {
+  return run(options, async () => {});
+}
+
+async function run(options: ApplyOptions, verify: (prepared: Prepared) => Promise<void>): Promise<ApplyReport> {
   const started = Date.now();
   const prepared = await prepare(options);
   const lanes = options.lanes ?? DEFAULT_LANES;
   // Building an index may take hours; whether the server is there is the business of the driver's monitor.
   const client = makeClient(options.target, "target", { socketTimeoutMS: 0, maxPoolSize: lanes + 4 });
+  using _ = closeWhenCancelled(client, options.signal);
   try {
     await client.db("admin").command({ ping: 1 });
-    let segments = 0;
-    const tell = () => options.onProgress?.({ phase: "verifying", segments: ++segments, segmentsInAll: prepared.plan.segments.count });
-    await verifyRange(options.store, prepared.range, tell);
+    await verify(prepared);
     const term = new TargetTerm();
     await using progress = await Progress.open(client, requestOf(options), options.resume ?? false, term);
     return await new Applying(options, prepared, client, progress, term).run(started);
@@ -131,7 +144,7 @@ export async function apply(options: ApplyOptions): Promise<ApplyReport> {
 }
 
 /** The same apply has the same text. */
-const requestOf = ({ log, after, to, ns = [], excludeNs = [], renames = [], base }: ApplyOptions): string =>
+const requestOf = ({ log, after, to, ns = [], excludeNs = [], renames = [], users = false, base }: ApplyOptions): string =>
   JSON.stringify([
     log,
     formatClusterTime(after),
@@ -139,6 +152,7 @@ const requestOf = ({ log, after, to, ns = [], excludeNs = [], renames = [], base
     ns,
     excludeNs,
     renames,
+    users,
     base ? formatClusterTime(base.until) : null,
   ]);
 

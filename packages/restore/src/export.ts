@@ -58,7 +58,7 @@ export async function exportLog({ store, after, to, format, out, signal, onProgr
   const form = format === "jsonl" ? new JsonLines() : new OplogEntries(store, range);
   const report: ExportReport = { events: 0, entries: 0, bytes: 0, out, notes: form.notes };
   const partial = `${out}.partial`;
-  await mkdir(dirname(out), { recursive: true });
+  await mkdir(dirname(out), { recursive: true }).catch((error) => Promise.reject(writeFailed(out, error)));
   const file = createWriteStream(partial);
   // A failure to open or write surfaces here, not as an event that nobody hears.
   const failed = once(file, "error").then(([error]) => Promise.reject(writeFailed(out, error)));
@@ -81,7 +81,7 @@ export async function exportLog({ store, after, to, format, out, signal, onProgr
     }
     file.end();
     await Promise.race([once(file, "close"), failed]);
-    await rename(partial, out);
+    await rename(partial, out).catch((error) => Promise.reject(writeFailed(out, error)));
     return report;
   } catch (error) {
     file.destroy();

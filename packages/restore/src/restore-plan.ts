@@ -33,8 +33,8 @@ export interface RestoreOptions extends RoutingOptions {
   lanes?: number;
   /** Drops what has the name of something to be restored, and leaves the rest of a target that is not empty as it is. */
   force?: boolean;
-  /** Users and roles too, as of the snapshot. */
-  users?: boolean;
+  /** What the plan and the report are to say besides. */
+  notes?: readonly string[];
   /** Goes on with a restore that was interrupted; the options must be the same. Begins one where there is none. */
   resume?: boolean;
   signal?: AbortSignal;

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { formatClusterTime, OplogError, readCoverage, snapshotLogName, verifyLog } from "@oplog-collector/collector-core";
-import { type ApplyOptions, apply, DEFAULT_LANES } from "./apply.js";
+import { type ApplyOptions, applyVerified, DEFAULT_LANES } from "./apply.js";
 import type { ApplyReport } from "./apply-report.js";
+import { closeWhenCancelled, unlessCancelled } from "./cancel.js";
 import { rangeFor } from "./plan.js";
 import { type OpenedRestore, openRestore, type RestoreOptions, type RestoreProgress, refuseTarget } from "./restore-plan.js";
 import { verifyRange } from "./segment-range.js";
@@ -33,6 +35,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const { onProgress = () => {} } = options;
   await using opened = await openRestore(options);
   const { client, plan, snapshot, wanted } = opened;
+  using _ = closeWhenCancelled(client, options.signal);
   const term = new TargetTerm();
   const progress = new RestoreMark(client, term);
   // Interrupted before its first mark it had not touched the target: then it begins.
@@ -64,8 +67,8 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
 }
 
 /** The same restore has the same text. */
-const fingerprintOf = ({ log, to, ns = [], excludeNs = [], renames = [] }: RestoreOptions): string =>
-  JSON.stringify({ log, to: formatClusterTime(to), ns, excludeNs, renames });
+const fingerprintOf = ({ log, to, ns = [], excludeNs = [], renames = [], users = false }: RestoreOptions): string =>
+  JSON.stringify({ log, to: formatClusterTime(to), ns, excludeNs, renames, users });
 
 /** A target that is away is waited for about two minutes, the driver's own five seconds for each try included. */
 const LOAD_ATTEMPTS = 20;
@@ -97,6 +100,7 @@ class Restoring {
       lanes: this.lanes,
       resume: resumed ? "if-begun" : false,
       onProgress: (progress) => {
+        // It was verified before anything was touched.
         if (progress.phase !== "verifying") this.tell(progress);
       },
     };
@@ -123,7 +127,7 @@ class Restoring {
       await this.enter("applying");
     }
     if (this.progress.phase === "applying")
-      this.applied = await apply({ ...this.request, base: replayFilter(rules, collections), beforeEnd: () => this.enter("done") });
+      this.applied = await applyVerified({ ...this.request, base: replayFilter(rules, collections), beforeEnd: () => this.enter("done") });
     return { applied: this.applied, users, notes: this.notes };
   }
 
@@ -145,7 +149,7 @@ class Restoring {
       } catch (error) {
         failures = this.progress.done.size > before ? 1 : failures + 1;
         if (!isPassing(error) || failures > LOAD_ATTEMPTS || this.signal.aborted) throw error;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        await sleep(RETRY_MS, undefined, { signal: this.signal });
       }
     }
   }
@@ -178,14 +182,14 @@ class Restoring {
   private async even(again: boolean): Promise<void> {
     const evening = eveningFilter(this.opened.wanted, again);
     if (!this.opened.wanted.some(isUneven)) return this.enter("building indexes");
-    await apply({ ...this.request, to: evening.until, base: evening, beforeEnd: () => this.enter("building indexes") });
+    await applyVerified({ ...this.request, to: evening.until, base: evening, beforeEnd: () => this.enter("building indexes") });
   }
 
   private async buildIndexes(): Promise<void> {
     const { client, wanted, routing } = this.opened;
     let built = 0;
     await forEachInLanes(wanted, INDEX_BUILDS, this.signal, async (collection) => {
-      await buildIndexes(client, collection, routing);
+      await unlessCancelled(buildIndexes(client, collection, routing), this.signal);
       this.tell({ phase: "building indexes", collections: ++built, collectionsInAll: wanted.length });
     });
   }
@@ -205,13 +209,18 @@ async function verify(
   onProgress: (progress: RestoreProgress) => void,
 ): Promise<void> {
   const name = snapshotLogName(options.log, snapshot.id);
-  const { bad } = await verifyLog(store, name, ({ segments }) => onProgress({ phase: "verifying the snapshot", segments }));
+  const { signal } = options;
+  const { bad } = await verifyLog(store, name, ({ segments }) => {
+    signal?.throwIfAborted(); // ends the check; what it then says of the snapshot is not heard
+    onProgress({ phase: "verifying the snapshot", segments });
+  });
+  signal?.throwIfAborted();
   if (bad)
     throw new OplogError("DAMAGED", `The base snapshot ${snapshot.id} is damaged: segment ${bad.segment} ${bad.problem}`, {
       hint: "Nothing was restored. Restore the store from its own backup, or remove this snapshot to use the one before it.",
     });
   let segments = 0;
-  await verifyRange(log, rangeFor(await readCoverage(log), snapshot.takenFrom, options.to), () =>
+  await verifyRange(log, rangeFor(await readCoverage(log), snapshot.takenFrom, options.to), signal, () =>
     onProgress({ phase: "verifying the log", segments: ++segments }),
   );
 }

@@ -33,10 +33,12 @@ function ownBookkeeping(db: string, collection: string, users: boolean): string 
   if (db === "config" || db === "local") return `${db}.*: the source's own bookkeeping`;
   if (db === PROGRESS_DATABASE) return `${PROGRESS_DATABASE}.*: the progress of a restore`;
   if (db === "admin" && collection === "system.keys") return "admin.system.keys: the source's own signing keys";
-  if (db === "admin" && collection.startsWith("system.") && !users) return "users and roles are applied with --users only";
+  if (isOfUsers(db, collection) && !users) return "users and roles are applied with --users only";
   if (collection === "system.profile") return "system.profile: belongs to one server";
   return undefined;
 }
+
+const isOfUsers = (db: string, collection: string): boolean => db === "admin" && collection.startsWith("system.");
 
 /** A time series is one thing under two names: the view that users see and the collection of its buckets. */
 const BUCKETS = "system.buckets.";
@@ -91,6 +93,8 @@ export class Routing {
     const { db, collection } = splitNamespace(namespace);
     const own = ownBookkeeping(db, collection, this.users);
     if (own) return { skip: own };
+    // Users were asked for by an option of their own, and their collections have no other names.
+    if (isOfUsers(db, collection)) return { namespace, db, collection };
     const plain = plainName(namespace);
     const matches = (match: (namespace: string) => boolean) => match(plain) || match(namespace);
     if (!this.alsoWanted.has(namespace)) {

@@ -74,10 +74,16 @@ async function readOne(store: Store, header: SegmentHeader): Promise<ReadSegment
  * Proves that the segments of the range are what was stored and form a chain, before any event of them is applied. Reads each one whole:
  * `apply` reads them again, because what lies between is bounded memory.
  */
-export async function verifyRange(store: Store, range: SegmentRange, onProgress: (segment: number) => void = () => {}): Promise<void> {
+export async function verifyRange(
+  store: Store,
+  range: SegmentRange,
+  signal: AbortSignal | undefined,
+  onVerified: () => void,
+): Promise<void> {
   let before: { number: number; hash: Buffer } | undefined;
   for await (const stored of store.headers({ after: range.firstSegment - 1 })) {
     if (stored.number > range.lastSegment) return;
+    signal?.throwIfAborted();
     const header = decodeHeader(stored.header);
     if (before && before.number + 1 !== stored.number) throw missing(before.number + 1);
     if (before && !header.previous?.equals(before.hash)) throw damaged(stored.number, "is not chained to the segment before it");
@@ -86,7 +92,7 @@ export async function verifyRange(store: Store, range: SegmentRange, onProgress:
     const segment = await store.read(stored.number);
     if (!segment) throw missing(stored.number);
     checkSegment(segment, stored.hash);
-    onProgress(stored.number);
+    onVerified();
   }
 }
 

@@ -14,37 +14,28 @@ import {
   type ApplyReport,
   apply,
   copyFilter,
-  DEFAULT_LANES,
   type Plan,
   planOf,
   wholeTransactions,
 } from "@oplog-collector/restore";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { count, duration, size } from "../amounts.js";
-import { EXIT } from "../exit-code.js";
+import { interruptible } from "../interruptible.js";
 import { type LogOptions, nameOption, storeOption, withLog } from "../open-log.js";
-import { printJson, printLine, tell } from "../print.js";
-import { progressLine } from "../progress-line.js";
-import { stopSignal } from "../stop-signal.js";
 import { table } from "../table.js";
+import { addTargetOptions, linesOfApply, routingOf, TARGET_INCOMPLETE, type TargetOptions, TIME_HELP } from "../target-options.js";
 
-interface ApplyCommandOptions extends LogOptions {
+interface ApplyCommandOptions extends LogOptions, TargetOptions {
   from: Time;
   to: Time;
-  target: string;
-  ns?: string[];
-  excludeNs?: string[];
-  rename?: string[];
-  lanes: number;
   copiedUntil?: Time;
-  users?: boolean;
   resume?: boolean;
   dryRun?: boolean;
   json?: boolean;
 }
 
 export const addApply = (program: Command): void => {
-  program
+  const command = program
     .command("apply")
     .summary("applies a range of a log to a deployment")
     .description(
@@ -53,21 +44,13 @@ export const addApply = (program: Command): void => {
     .addOption(storeOption())
     .addOption(nameOption())
     .requiredOption("--from <time>", "after this moment (exclusive)", parseTime)
-    .requiredOption("--to <time>", "up to this moment (inclusive)", parseTime)
-    .requiredOption("--target <uri>", "the deployment to apply to, or env:NAME, file-ref:PATH")
+    .requiredOption("--to <time>", "up to this moment (inclusive)", parseTime);
+  addTargetOptions(command, { target: "the deployment to apply to", users: "users and roles too, where the log has them (the raw oplog)" })
     .option(
       "--copied-until <time>",
       "the target is a copy (mongodump) that was read between --from and this moment, while its source was written to",
       parseTime,
     )
-    .option("--ns <glob...>", 'only these namespaces: "shop.orders", "shop.*"')
-    .option("--exclude-ns <glob...>", "not these namespaces")
-    .option(
-      "--rename <a=b...>",
-      'another name on the target: "shop=shop_old" for a database, "shop.orders=shop.orders_old" for a collection',
-    )
-    .option("--lanes <n>", "writes in parallel", parseLanes, DEFAULT_LANES)
-    .option("--users", "users and roles too, where the log has them (the raw oplog)")
     .option("--resume", "go on with an apply that was interrupted, with the same options")
     .option("--dry-run", "print the plan and apply nothing")
     .option("--json", "print one JSON document")
@@ -76,36 +59,27 @@ export const addApply = (program: Command): void => {
 };
 
 const HELP = `
-TIME is ISO-8601 ("2026-11-22T14:05:24.269Z"), a cluster time ("1795356656,17"), a resume token, or "now" (the end of what is covered).
+${TIME_HELP}
 Exits with 3 when the log does not cover the range, 4 when a segment is damaged (nothing is applied then), 6 when another apply is running.
 
 Examples:
   $ oplog apply --store env:STORE --name shop --from 1795356000,1 --to 2026-11-22T14:05:24.269Z --target mongodb://127.0.0.1:27018 --dry-run
   $ oplog apply --store env:STORE --name shop --from 1795356000,1 --to now --target env:TARGET --ns 'shop.*' --rename shop=shop_copy`;
 
-async function applyCommand(options: ApplyCommandOptions): Promise<void> {
-  using stop = stopSignal();
-  const line = progressLine();
-  const started = Date.now();
-  try {
-    await withLog(options, async (store) => {
-      const show = (progress: ApplyProgress) => line.show(`apply: ${textOfProgress(progress, Date.now() - started)}`);
-      const request: ApplyOptions = { ...(await requestOf(options, store)), signal: stop.signal, onProgress: show };
+const applyCommand = (options: ApplyCommandOptions): Promise<void> =>
+  interruptible({ json: options.json, interrupted: TARGET_INCOMPLETE }, ({ signal, show }) =>
+    withLog(options, async (store) => {
+      const started = Date.now();
+      const onProgress = (progress: ApplyProgress) => show(`apply: ${textOfProgress(progress, Date.now() - started)}`);
+      const request: ApplyOptions = { ...(await requestOf(options, store)), signal, onProgress };
       if (options.dryRun) {
         const plan = await planOf(request);
-        return options.json ? printJson({ plan }) : printLine(textOfPlan(plan));
+        return { json: { plan }, text: textOfPlan(plan) };
       }
       const report = await apply(request);
-      line.clear();
-      return options.json ? printJson(report) : printLine(textOfReport(report));
-    });
-  } catch (error) {
-    line.clear();
-    if (!stop.signal.aborted) throw error;
-    tell("oplog: interrupted; the target is incomplete. Run the same command with --resume to go on.");
-    process.exitCode = EXIT.interrupted;
-  }
-}
+      return { json: report, text: textOfReport(report) };
+    }),
+  );
 
 async function requestOf(options: ApplyCommandOptions, store: Store): Promise<ApplyOptions> {
   const coverage = await readCoverage(store);
@@ -127,10 +101,7 @@ async function requestOf(options: ApplyCommandOptions, store: Store): Promise<Ap
     log: options.name,
     target: resolveUri(options.target),
     lanes: options.lanes,
-    ns: options.ns,
-    excludeNs: options.excludeNs,
-    renames: options.rename,
-    users: options.users,
+    ...routingOf(options),
     resume: options.resume,
   };
 }
@@ -173,31 +144,7 @@ function textOfPlan({ from, to, segments, target, lanes, filters, renames, skipp
   ].join("\n");
 }
 
-function textOfReport({
-  events,
-  skipped,
-  cutTransactions,
-  lastApplied,
-  firstNotApplied,
-  durationMs,
-  eventsPerSecond,
-  notes,
-}: ApplyReport): string {
-  return [
-    `Events applied: ${count(events)} in ${duration(durationMs)}, ${count(eventsPerSecond)}/s`,
-    ...skipped.map(({ why, events: left }) => `Left out: ${count(left)}: ${why}`),
-    `Last event applied: ${lastApplied ? `${lastApplied.clusterTime} (${lastApplied.wallTime})` : "none, the range is empty"}`,
-    `First event not applied: ${firstNotApplied ? `${firstNotApplied.clusterTime} (${firstNotApplied.wallTime})` : "none, the log ends here"}`,
-    ...(cutTransactions.count > 0
-      ? [
-          `The filter cut ${count(cutTransactions.count)} transactions, only a part of each was applied: ${cutTransactions.first.map(({ clusterTime }) => clusterTime).join(", ")}`,
-        ]
-      : []),
-    ...notes,
-  ].join("\n");
-}
-
-function parseLanes(text: string): number {
-  if (!/^[1-9]\d{0,2}$/.test(text)) throw new InvalidArgumentError("It is not a whole number from 1 to 999.");
-  return Number(text);
+function textOfReport(report: ApplyReport): string {
+  const { events, durationMs, eventsPerSecond } = report;
+  return [`Events applied: ${count(events)} in ${duration(durationMs)}, ${count(eventsPerSecond)}/s`, ...linesOfApply(report)].join("\n");
 }

@@ -2,11 +2,8 @@ import { parseTime, readCoverage, resolveRange, type Time } from "@oplog-collect
 import { type ExportFormat, exportLog, wholeTransactions } from "@oplog-collector/restore";
 import { type Command, Option } from "commander";
 import { count, size } from "../amounts.js";
-import { EXIT } from "../exit-code.js";
+import { interruptible } from "../interruptible.js";
 import { type LogOptions, nameOption, storeOption, withLog } from "../open-log.js";
-import { printJson, printLine, tell } from "../print.js";
-import { progressLine } from "../progress-line.js";
-import { stopSignal } from "../stop-signal.js";
 
 interface ExportCommandOptions extends LogOptions {
   from: Time;
@@ -43,27 +40,16 @@ Examples:
   $ oplog export --store env:STORE --name shop --from 1795356000,1 --to now --format oplog-bson --out dump/oplog.bson
   $ mongorestore --oplogReplay dump/`;
 
-async function exportCommand(options: ExportCommandOptions): Promise<void> {
-  using stop = stopSignal();
-  const line = progressLine();
-  try {
-    await withLog(options, async (store) => {
+const exportCommand = (options: ExportCommandOptions): Promise<void> =>
+  interruptible({ json: options.json, interrupted: "; nothing was written." }, ({ signal, show }) =>
+    withLog(options, async (store) => {
       const range = await resolveRange({ from: options.from, to: options.to }, store, await readCoverage(store));
       const { after, to, notes } = await wholeTransactions(store, range);
       const { format, out } = options;
-      const onProgress = (events: number) => line.show(`export: ${count(events)} events`);
-      const report = await exportLog({ store, after, to, format, out, signal: stop.signal, onProgress });
-      line.clear();
+      const onProgress = (events: number) => show(`export: ${count(events)} events`);
+      const report = await exportLog({ store, after, to, format, out, signal, onProgress });
       report.notes.push(...notes);
-      if (options.json) return printJson(report);
-      return printLine(
-        [`${out}: ${count(report.events)} events, ${count(report.entries)} entries, ${size(report.bytes)}`, ...report.notes].join("\n"),
-      );
-    });
-  } catch (error) {
-    line.clear();
-    if (!stop.signal.aborted) throw error;
-    tell("oplog: interrupted; nothing was written.");
-    process.exitCode = EXIT.interrupted;
-  }
-}
+      const text = `${out}: ${count(report.events)} events, ${count(report.entries)} entries, ${size(report.bytes)}`;
+      return { json: report, text: [text, ...report.notes].join("\n") };
+    }),
+  );

@@ -3,12 +3,9 @@ import { type SnapshotProgress, type TakenSnapshot, takeSnapshot } from "@oplog-
 import { type Command, InvalidArgumentError } from "commander";
 import { count, duration, size } from "../amounts.js";
 import { closing } from "../closing.js";
-import { EXIT } from "../exit-code.js";
+import { interruptible } from "../interruptible.js";
 import { type LogOptions, nameOption, storeOption } from "../open-log.js";
-import { printJson, printLine, tell } from "../print.js";
 import { progressBar } from "../progress-bar.js";
-import { progressLine } from "../progress-line.js";
-import { stopSignal } from "../stop-signal.js";
 
 interface SnapshotOptions extends LogOptions {
   source: string;
@@ -40,32 +37,25 @@ Exits with 3 when the log does not cover the time of the snapshot: no collector 
 Example:
   $ oplog snapshot --source env:SOURCE --store file:///var/lib/oplog --name shop`;
 
-async function snapshot(options: SnapshotOptions): Promise<void> {
-  checkLogName(options.name);
-  using stop = stopSignal();
-  await using location = closing(await openStore(options.store));
-  const line = progressLine();
-  const started = Date.now();
-  try {
-    const taken = await takeSnapshot({
-      source: resolveUri(options.source),
-      location,
-      log: options.name,
-      readers: options.readers,
-      ...(options.wait !== undefined && { coverageWaitMs: options.wait * 1000 }),
-      signal: stop.signal,
-      onProgress: (progress) => line.show(textOfProgress(progress, Date.now() - started)),
-    });
-    line.clear();
-    if (options.json) await printJson(jsonOf(taken));
-    else await printLine(textOf(options.name, taken, Date.now() - started));
-  } catch (error) {
-    line.clear();
-    if (!stop.signal.aborted) throw error;
-    tell("oplog: interrupted. What is finished is kept: run snapshot again to go on.");
-    process.exitCode = EXIT.interrupted;
-  }
-}
+const snapshot = (options: SnapshotOptions): Promise<void> =>
+  interruptible(
+    { json: options.json, interrupted: ". What is finished is kept: run snapshot again to go on." },
+    async ({ signal, show }) => {
+      checkLogName(options.name);
+      await using location = closing(await openStore(options.store));
+      const started = Date.now();
+      const taken = await takeSnapshot({
+        source: resolveUri(options.source),
+        location,
+        log: options.name,
+        readers: options.readers,
+        ...(options.wait !== undefined && { coverageWaitMs: options.wait * 1000 }),
+        signal,
+        onProgress: (progress) => show(textOfProgress(progress, Date.now() - started)),
+      });
+      return { json: jsonOf(taken), text: textOf(options.name, taken, Date.now() - started) };
+    },
+  );
 
 const jsonOf = ({ takenFrom, restorableFrom, ...taken }: TakenSnapshot) => ({
   ...taken,
