@@ -4,6 +4,7 @@ import { type Db, type Document, MongoClient } from "mongodb";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, onTestFinished, test } from "vitest";
 import { startReplicaSet } from "../../../scripts/replica-set.mjs";
+import { startProxy } from "../../../scripts/tcp-proxy.mjs";
 import { waitFor } from "../../../scripts/wait-for.mjs";
 import type { ClusterView } from "./cluster-view.js";
 import { Housekeeping } from "./housekeeping.js";
@@ -111,6 +112,30 @@ test("a job is cancelled, also from another server; one of a server that is gone
   const jobs = new Jobs(installation.metadata, "a server that is gone", () => {});
   const orphan = await jobs.start("verify", { id, name: "shop" }, {}, () => new Promise(() => {}));
   expect(await ended(orphan)).toMatchObject({ state: "failed", error: { code: "INTERRUPTED" } });
+});
+
+test("a restore is cancelled while it applies the log, and goes on with resume", async () => {
+  const source = installation.source();
+  const { databaseName: database } = source;
+  await manager.register({ ...{ name: "shop", connectionString: installation.uri, storeUri: installation.storeUri, database }, rpoMs: 50 });
+  await shows(manager, "shop", "running", ({ state }) => state === "running");
+  expect(await ended(await manager.snapshot("shop"))).toMatchObject({ state: "done" });
+  for (const name of ["a", "b", "c"]) await source.createCollection(name);
+  await covered("shop", source, { insert: "d", documents: [{}] });
+  await using proxy = await startProxy({ target: { port: target.member(0).port } });
+  // Other tests have been there.
+  const request = { to: "now", target: proxy.uri, force: true, resume: true };
+  const started = manager.restore("shop", request);
+  proxy.onClientMessage(async ({ command, document }) => {
+    if (command === "create" && document.create === "a") await manager.cancelJob((await started).id);
+  });
+  expect(await ended(await started)).toMatchObject({ state: "cancelled", error: null });
+  proxy.heal();
+  await using client = new MongoClient(target.uri);
+  const names = async () => (await client.db(database).listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name).sort();
+  expect(await names()).not.toContain("c");
+  expect(await ended(await manager.restore("shop", request))).toMatchObject({ state: "done" });
+  expect(await names()).toEqual(["a", "b", "c", "d"]);
 });
 
 test("what a job's work throws is its error", async () => {

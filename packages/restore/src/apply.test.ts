@@ -1,35 +1,15 @@
 import { ChangeStreamSource, type ClusterTime, captureSource, isOplogError, type OplogErrorCode } from "@oplog-collector/collector-core";
-import { Double, Long, MongoClient, Timestamp } from "mongodb";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { startReplicaSet } from "../../../scripts/replica-set.mjs";
+import { Double, Long, Timestamp } from "mongodb";
+import { describe, expect, test } from "vitest";
 import { type ApplyOptions, apply, planOf } from "./apply.js";
 import { DdlLoad, seededRandom } from "./chaos/ddl-load.js";
-import { differences, dropUserData, readState } from "./chaos/deployment-state.js";
+import { differences, readState } from "./chaos/deployment-state.js";
 import { RecordedLog } from "./chaos/recorded-log.js";
+import { SourceAndTarget } from "./chaos/source-and-target.js";
 import { Progress } from "./progress.js";
 import { TargetTerm } from "./target-term.js";
 
-type ReplicaSet = Awaited<ReturnType<typeof startReplicaSet>>;
-
-let sourceSet: ReplicaSet;
-let targetSet: ReplicaSet;
-let source: MongoClient;
-let target: MongoClient;
-
-beforeAll(async () => {
-  [sourceSet, targetSet] = await Promise.all([startReplicaSet({ name: "apply-source" }), startReplicaSet({ name: "apply-target" })]);
-  [source, target] = await Promise.all([new MongoClient(sourceSet.uri).connect(), new MongoClient(targetSet.uri).connect()]);
-});
-
-afterAll(async () => {
-  await Promise.all([source?.close(), target?.close()]);
-  await Promise.all([sourceSet?.stop(), targetSet?.stop()]);
-});
-
-beforeEach(async () => {
-  await dropUserData(source);
-  await dropUserData(target);
-});
+const two = SourceAndTarget.forTests("apply");
 
 const failsWith = (code: OplogErrorCode) => expect.objectContaining({ code });
 
@@ -38,18 +18,18 @@ async function recorded(
   work: () => Promise<unknown>,
   options: Parameters<typeof RecordedLog.of>[2] = {},
 ): Promise<{ request: ApplyOptions; log: RecordedLog }> {
-  const log = await RecordedLog.of(sourceSet.uri, "test", options);
+  const log = await RecordedLog.of(two.sourceSet.uri, "test", options);
   const after = await log.caughtUp();
   await work();
   const to = await log.caughtUp();
-  return { log, request: { store: log.log, log: log.name, target: targetSet.uri, after, to } };
+  return { log, request: { store: log.log, log: log.name, target: two.targetSet.uri, after, to } };
 }
 
-const same = async () => expect(differences(await readState(source), await readState(target))).toEqual([]);
+const same = async () => expect(differences(await readState(two.source), await readState(two.target))).toEqual([]);
 
 const CAPTURES = {
-  "change stream": () => new ChangeStreamSource({ uri: sourceSet.uri }),
-  oplog: () => captureSource({ uri: sourceSet.uri, mode: "oplog" }),
+  "change stream": () => new ChangeStreamSource({ uri: two.sourceSet.uri }),
+  oplog: () => captureSource({ uri: two.sourceSet.uri, mode: "oplog" }),
 };
 
 /** Printed when it fails, and given to repeat it. */
@@ -58,14 +38,14 @@ const SEED = Number(process.env.CHAOS_SEED) || Math.floor(Math.random() * 1_000_
 describe.each(Object.entries(CAPTURES))("from the %s", (_, capture) => {
   test(`a load full of DDL and transactions, applied in pieces (seed ${SEED})`, async () => {
     const random = seededRandom(SEED);
-    await using log = await RecordedLog.of(sourceSet.uri, "test", { capture: capture(), segmentEvents: 50 });
+    await using log = await RecordedLog.of(two.sourceSet.uri, "test", { capture: capture(), segmentEvents: 50 });
     let after = await log.caughtUp();
-    await using load = new DdlLoad(sourceSet.uri, random);
+    await using load = new DdlLoad(two.sourceSet.uri, random);
     for (let piece = 0; piece < 3; piece++) {
       for (let step = 0; step < 150; step++) await load.step(true);
       const to: ClusterTime = await log.caughtUp();
-      await apply({ store: log.log, log: log.name, target: targetSet.uri, after, to });
-      expect(differences(await readState(source), await readState(target)), `seed ${SEED}, piece ${piece}`).toEqual([]);
+      await apply({ store: log.log, log: log.name, target: two.targetSet.uri, after, to });
+      expect(differences(await readState(two.source), await readState(two.target)), `seed ${SEED}, piece ${piece}`).toEqual([]);
       after = to;
     }
   });
@@ -73,7 +53,7 @@ describe.each(Object.entries(CAPTURES))("from the %s", (_, capture) => {
 
 test("what no driver's object can hold, and what inserts and replacements would change, arrives as it was", async () => {
   const { log, request } = await recorded(async () => {
-    const documents = source.db("shop").collection<{ _id: number }>("documents");
+    const documents = two.source.db("shop").collection<{ _id: number }>("documents");
     await documents.insertMany([
       { _id: 1, stamp: new Timestamp(0n), inner: { stamp: new Timestamp(0n) } } as never,
       { _id: 2, n: new Double(1), long: Long.fromNumber(1) } as never,
@@ -98,7 +78,7 @@ test("what no driver's object can hold, and what inserts and replacements would 
 
 test("documents of a unique index change hands in the order of the log, also when all is applied at once", async () => {
   const { log, request } = await recorded(async () => {
-    const seats = source.db("shop").collection<{ _id: number }>("seats");
+    const seats = two.source.db("shop").collection<{ _id: number }>("seats");
     await seats.createIndex({ seat: 1 }, { unique: true });
     await seats.insertMany(Array.from({ length: 20 }, (_, n) => ({ _id: n, seat: `s${n}` })));
     for (let round = 0; round < 15; round++) {
@@ -117,7 +97,7 @@ test("documents of a unique index change hands in the order of the log, also whe
 
 test("numbers of any type are one _id: the document they name keeps its changes in order", async () => {
   const { log, request } = await recorded(async () => {
-    const documents = source.db("shop").collection<{ _id: unknown }>("numbers");
+    const documents = two.source.db("shop").collection<{ _id: unknown }>("numbers");
     for (let round = 0; round < 30; round++) {
       const ids = [5, new Double(5), Long.fromNumber(5), { a: 5 }, { a: new Double(5) }];
       await documents.insertOne({ _id: ids[round % 3], round } as never);
@@ -135,12 +115,12 @@ test("numbers of any type are one _id: the document they name keeps its changes 
 
 describe("documented updates alone", () => {
   /** As on servers that refuse the options that make change streams exact. */
-  const documented = () => Object.assign(new ChangeStreamSource({ uri: sourceSet.uri }), { accepted: { exact: false, split: false } });
+  const documented = () => Object.assign(new ChangeStreamSource({ uri: two.sourceSet.uri }), { accepted: { exact: false, split: false } });
 
   test("paths and field names with dots are told apart by the document; new fields keep their order", async () => {
     const { log, request } = await recorded(
       async () => {
-        const documents = source.db("shop").collection<{ _id: number }>("documents");
+        const documents = two.source.db("shop").collection<{ _id: number }>("documents");
         await documents.insertMany([
           { _id: 1, a: { b: 1, c: [1, 2, { d: 1 }] }, list: [1, 2, 3, 4, 5, 6, 7, 8] } as never,
           { _id: 2, "a.b": 1, x: { "0": 1 } } as never,
@@ -161,7 +141,7 @@ describe("documented updates alone", () => {
   test("a path that can mean two things is reported", async () => {
     const { log, request } = await recorded(
       async () => {
-        const documents = source.db("shop").collection<{ _id: number }>("documents");
+        const documents = two.source.db("shop").collection<{ _id: number }>("documents");
         await documents.insertOne({ _id: 1, a: { b: 1 }, "a.b": 1 } as never);
         await documents.updateOne({ _id: 1 }, { $set: { "a.b": 2 } });
       },
@@ -175,10 +155,10 @@ describe("documented updates alone", () => {
 
 describe("filters and renames", () => {
   const work = async () => {
-    const session = source.startSession();
+    const session = two.source.startSession();
     const [orders, items] = [
-      source.db("shop").collection<{ _id: number }>("orders"),
-      source.db("shop").collection<{ _id: number }>("items"),
+      two.source.db("shop").collection<{ _id: number }>("orders"),
+      two.source.db("shop").collection<{ _id: number }>("items"),
     ];
     await orders.insertOne({ _id: 1 });
     await items.insertOne({ _id: 1 });
@@ -187,17 +167,17 @@ describe("filters and renames", () => {
       await items.insertOne({ _id: 2 }, { session });
     });
     await session.endSession();
-    await source.db("stock").collection<{ _id: number }>("parts").insertOne({ _id: 1 });
-    await source.db("shop").createCollection("readings", { timeseries: { timeField: "at" } });
-    await source
+    await two.source.db("stock").collection<{ _id: number }>("parts").insertOne({ _id: 1 });
+    await two.source.db("shop").createCollection("readings", { timeseries: { timeField: "at" } });
+    await two.source
       .db("shop")
       .collection("readings")
       .insertOne({ at: new Date(1.7e12), value: 1 });
-    await source.db("shop").createCollection("big", { viewOn: "orders", pipeline: [] });
+    await two.source.db("shop").createCollection("big", { viewOn: "orders", pipeline: [] });
     await orders.aggregate([{ $out: "copies" }]).toArray();
   };
   const names = async (db: string) =>
-    (await target.db(db).listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name).sort();
+    (await two.target.db(db).listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name).sort();
 
   test("a transaction that a filter cuts is reported; the rest is left out and counted", async () => {
     const { log, request } = await recorded(work);
@@ -216,7 +196,7 @@ describe("filters and renames", () => {
     await using _ = log;
     await apply({ ...request, ns: ["shop.copies"] });
     expect(await names("shop")).toEqual(["copies"]);
-    expect(await target.db("shop").collection("copies").countDocuments()).toBe(2);
+    expect(await two.target.db("shop").collection("copies").countDocuments()).toBe(2);
   });
 
   test("a database and a collection under other names, with their views and time series", async () => {
@@ -225,8 +205,8 @@ describe("filters and renames", () => {
     await apply({ ...request, renames: ["shop=store", "shop.orders=store.sales", "shop.readings=store.measures"] });
     expect(await names("shop")).toEqual([]);
     expect(await names("store")).toEqual(["big", "copies", "items", "measures", "sales", "system.buckets.measures", "system.views"]);
-    expect(await target.db("store").collection("big").countDocuments()).toBe(2);
-    expect(await target.db("store").collection("measures").countDocuments()).toBe(1);
+    expect(await two.target.db("store").collection("big").countDocuments()).toBe(2);
+    expect(await two.target.db("store").collection("measures").countDocuments()).toBe(1);
     expect(await names("stock")).toEqual(["parts"]);
   });
 });
@@ -234,7 +214,7 @@ describe("filters and renames", () => {
 test("before anything is applied: a damaged segment, or a range that the log does not cover, refuses the whole", async () => {
   const { log, request } = await recorded(
     () =>
-      source
+      two.source
         .db("shop")
         .collection("orders")
         .insertMany(Array.from({ length: 200 }, (_, n) => ({ n }))),
@@ -255,12 +235,12 @@ test("before anything is applied: a damaged segment, or a range that the log doe
   };
   await expect(apply({ ...request, store: damaged })).rejects.toEqual(failsWith("DAMAGED"));
   await expect(apply({ ...request, to: request.to + (1n << 40n) })).rejects.toEqual(failsWith("OUTSIDE_COVERAGE"));
-  expect(await readState(target)).toEqual({});
+  expect(await readState(two.target)).toEqual({});
 });
 
 test("the TTL monitor is off while events are applied and as it was afterwards, also when the apply fails", async () => {
-  const monitor = async () => (await target.db("admin").command({ getParameter: 1, ttlMonitorEnabled: 1 })).ttlMonitorEnabled;
-  const { log, request } = await recorded(() => source.db("shop").collection<{ _id: number }>("orders").insertOne({ _id: 1 }));
+  const monitor = async () => (await two.target.db("admin").command({ getParameter: 1, ttlMonitorEnabled: 1 })).ttlMonitorEnabled;
+  const { log, request } = await recorded(() => two.source.db("shop").collection<{ _id: number }>("orders").insertOne({ _id: 1 }));
   await using _ = log;
   const seen: boolean[] = [];
   const look = {
@@ -279,7 +259,7 @@ test("the TTL monitor is off while events are applied and as it was afterwards, 
 });
 
 test("an update whose document is not there names its place in the log", async () => {
-  const orders = source.db("shop").collection<{ _id: number }>("orders");
+  const orders = two.source.db("shop").collection<{ _id: number }>("orders");
   await orders.insertOne({ _id: 1 });
   const { log, request } = await recorded(() => orders.updateOne({ _id: 1 }, { $set: { n: 1 } }));
   await using _ = log;
@@ -289,10 +269,10 @@ test("an update whose document is not there names its place in the log", async (
 });
 
 test("only one apply runs on a target", async () => {
-  const { log, request } = await recorded(() => source.db("shop").collection("orders").insertOne({ n: 1 }));
+  const { log, request } = await recorded(() => two.source.db("shop").collection("orders").insertOne({ n: 1 }));
   await using _ = log;
   {
-    await using _other = await Progress.open(target, "another", false, new TargetTerm());
+    await using _other = await Progress.open(two.target, "another", false, new TargetTerm());
     await expect(apply(request)).rejects.toEqual(failsWith("FENCED"));
   }
   await apply(request);
@@ -301,11 +281,11 @@ test("only one apply runs on a target", async () => {
 
 test(`interrupted again and again, it comes to the same end (seed ${SEED})`, async () => {
   const random = seededRandom(SEED);
-  await using log = await RecordedLog.of(sourceSet.uri, "test", { segmentEvents: 10 });
+  await using log = await RecordedLog.of(two.sourceSet.uri, "test", { segmentEvents: 10 });
   const after = await log.caughtUp();
-  await using load = new DdlLoad(sourceSet.uri, random);
+  await using load = new DdlLoad(two.sourceSet.uri, random);
   for (let step = 0; step < 400; step++) await load.step(true);
-  const request: ApplyOptions = { store: log.log, log: log.name, target: targetSet.uri, after, to: await log.caughtUp() };
+  const request: ApplyOptions = { store: log.log, log: log.name, target: two.targetSet.uri, after, to: await log.caughtUp() };
   let interruptions = 0;
   for (let resume = false; ; resume = true) {
     const stop = new AbortController();
@@ -323,6 +303,6 @@ test(`interrupted again and again, it comes to the same end (seed ${SEED})`, asy
     }
   }
   expect(interruptions).toBeGreaterThan(3);
-  expect(differences(await readState(source), await readState(target)), `seed ${SEED}, ${interruptions} interruptions`).toEqual([]);
+  expect(differences(await readState(two.source), await readState(two.target)), `seed ${SEED}, ${interruptions} interruptions`).toEqual([]);
   await expect(apply({ ...request, resume: true })).rejects.toEqual(failsWith("BAD_INPUT"));
 });

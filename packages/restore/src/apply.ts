@@ -24,7 +24,7 @@ import { readDdlEvents } from "./snapshot/ddl-events.js";
 import type { ReplayFilter } from "./snapshot/replay-filter.js";
 import { isPassing } from "./target-failure.js";
 import { TargetTerm } from "./target-term.js";
-import { putBackTtl, switchOffTtl } from "./ttl-monitor.js";
+import { putBackTtl, putBackTtlAfterFailure, switchOffTtl } from "./ttl-monitor.js";
 
 /** On two cores more lanes gave no more events a second. */
 export const DEFAULT_LANES = 4;
@@ -184,7 +184,7 @@ class Applying {
 
   private async letGo(): Promise<void> {
     try {
-      if ((await putBackTtl(this.client, this.progress.ttl)).length === 0) await this.progress.forgetTtl();
+      if (await putBackTtlAfterFailure(this.options.target, this.progress.ttl)) await this.progress.forgetTtl();
     } catch {
       // A target that is away: the settings stay remembered on it, and the error that brought us here is the one to report.
     }

@@ -1,7 +1,7 @@
 import type { MongoClient } from "mongodb";
 
 /** What is under way when a run is cancelled may end in order; a target that does not answer must not hold up the end for longer than that. */
-const CANCEL_PATIENCE_MS = 10_000;
+const CANCEL_PATIENCE_MS = 5_000;
 
 /** Closes the client some time after the signal aborts: commands that wait for an answer then fail. */
 export function closeWhenCancelled(client: MongoClient, signal: AbortSignal | undefined): Disposable {

@@ -1,37 +1,18 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isOplogError, type OplogErrorCode, snapshotLogName, verifyLog } from "@oplog-collector/collector-core";
-import { Decimal128, Double, Long, MongoClient, Timestamp } from "mongodb";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { startReplicaSet } from "../../../scripts/replica-set.mjs";
-import { differences, dropUserData, readState } from "./chaos/deployment-state.js";
+import { captureSource, isOplogError, type OplogErrorCode, snapshotLogName, verifyLog } from "@oplog-collector/collector-core";
+import { Decimal128, Double, Long, type MongoClient, Timestamp } from "mongodb";
+import { describe, expect, test } from "vitest";
+import { startProxy } from "../../../scripts/tcp-proxy.mjs";
+import { differences, readState } from "./chaos/deployment-state.js";
 import { RecordedLog } from "./chaos/recorded-log.js";
+import { SourceAndTarget } from "./chaos/source-and-target.js";
 import { restore } from "./restore.js";
 import { planRestore } from "./restore-plan.js";
 import { listSnapshots, readContents } from "./snapshot/list-snapshots.js";
 import { takeSnapshot } from "./snapshot/take-snapshot.js";
 
-type ReplicaSet = Awaited<ReturnType<typeof startReplicaSet>>;
-
-let sourceSet: ReplicaSet;
-let targetSet: ReplicaSet;
-let source: MongoClient;
-let target: MongoClient;
-
-beforeAll(async () => {
-  [sourceSet, targetSet] = await Promise.all([startReplicaSet({ name: "restore-source" }), startReplicaSet({ name: "restore-target" })]);
-  [source, target] = await Promise.all([new MongoClient(sourceSet.uri).connect(), new MongoClient(targetSet.uri).connect()]);
-});
-
-afterAll(async () => {
-  await Promise.all([source?.close(), target?.close()]);
-  await Promise.all([sourceSet?.stop(), targetSet?.stop()]);
-});
-
-beforeEach(async () => {
-  await dropUserData(source);
-  await dropUserData(target);
-});
+const two = SourceAndTarget.forTests("restore");
 
 const failsWith = (code: OplogErrorCode) => expect.objectContaining({ code });
 
@@ -50,13 +31,13 @@ async function whileWriting<T>(act: (n: number) => Promise<unknown>, during: () 
 }
 
 async function expectEqual(): Promise<void> {
-  expect(differences(await readState(source), await readState(target))).toEqual([]);
+  expect(differences(await readState(two.source), await readState(two.target))).toEqual([]);
 }
 
 describe("a restore gives what the source held", () => {
   test("for every kind of collection and index, while it is written to", async () => {
-    await using recorded = await RecordedLog.of(sourceSet.uri);
-    const db = source.db("shop");
+    await using recorded = await RecordedLog.of(two.sourceSet.uri);
+    const db = two.source.db("shop");
     await db
       .collection("plain")
       .insertMany([
@@ -96,19 +77,21 @@ describe("a restore gives what the source held", () => {
         await db.collection("series").insertOne({ at: new Date(1.7e12 + n), sensor: n % 3, n });
         await db.collection("clustered").insertOne({ _id: n as never });
       },
-      () => takeSnapshot({ source: sourceSet.uri, location: recorded.location, log: recorded.name }),
+      () => takeSnapshot({ source: two.sourceSet.uri, location: recorded.location, log: recorded.name }),
     );
     const to = await recorded.caughtUp();
-    const report = await restore({ location: recorded.location, log: recorded.name, target: targetSet.uri, to });
+    const report = await restore({ location: recorded.location, log: recorded.name, target: two.targetSet.uri, to });
     await expectEqual();
     expect(report).toMatchObject({ snapshot: taken.id, collections: taken.collections - USER_COLLECTIONS, users: 0 });
     // Of the restore's own nothing stays.
-    expect((await target.db("admin").admin().listDatabases()).databases.map(({ name }) => name)).not.toContain("oplog_collector_restore");
+    expect((await two.target.db("admin").admin().listDatabases()).databases.map(({ name }) => name)).not.toContain(
+      "oplog_collector_restore",
+    );
   });
 
   test("for collections read in ranges, each at another time, across which a unique value moves", async () => {
-    await using recorded = await RecordedLog.of(sourceSet.uri);
-    const items = source.db("shop").collection<{ _id: number; place: number; filler?: string }>("items");
+    await using recorded = await RecordedLog.of(two.sourceSet.uri);
+    const items = two.source.db("shop").collection<{ _id: number; place: number; filler?: string }>("items");
     await items.insertMany(Array.from({ length: 4_000 }, (_, n) => ({ _id: n, place: n, filler: "x".repeat(2_000) })));
     await items.createIndex({ place: 1 }, { unique: true });
     const { id } = await whileWriting(
@@ -120,69 +103,111 @@ describe("a restore gives what the source held", () => {
         await items.updateOne({ _id: low }, { $set: { place: high }, $unset: { filler: 1 } });
         await items.deleteOne({ _id: high });
       },
-      () => takeSnapshot({ source: sourceSet.uri, location: recorded.location, log: recorded.name, limits: { largeBytes: 0, rangeMs: 0 } }),
+      () =>
+        takeSnapshot({ source: two.sourceSet.uri, location: recorded.location, log: recorded.name, limits: { largeBytes: 0, rangeMs: 0 } }),
     );
     const { collections } = await readContents(await recorded.location.log(snapshotLogName(recorded.name, id)));
     expect(collections.find(({ namespace }) => namespace === "shop.items")!.parts.length).toBeGreaterThan(2);
     const to = await recorded.caughtUp();
-    await restore({ location: recorded.location, log: recorded.name, target: targetSet.uri, to });
+    await restore({ location: recorded.location, log: recorded.name, target: two.targetSet.uri, to });
     await expectEqual();
   });
 
   test("with filters and renames, for the namespaces that they name", async () => {
-    await using recorded = await RecordedLog.of(sourceSet.uri);
+    await using recorded = await RecordedLog.of(two.sourceSet.uri);
     for (const name of ["shop", "stock"])
-      await source
+      await two.source
         .db(name)
         .collection("items")
         .insertMany([{ n: 1 }, { n: 2 }]);
-    await source.db("shop").createCollection("view", { viewOn: "items", pipeline: [] });
-    await source.db("shop").createCollection("series", { timeseries: { timeField: "at" } });
-    await takeSnapshot({ source: sourceSet.uri, location: recorded.location, log: recorded.name });
-    await source.db("shop").collection("items").insertOne({ n: 3 });
-    await source.db("shop").collection("series").insertOne({ at: new Date() });
+    await two.source.db("shop").createCollection("view", { viewOn: "items", pipeline: [] });
+    await two.source.db("shop").createCollection("series", { timeseries: { timeField: "at" } });
+    await takeSnapshot({ source: two.sourceSet.uri, location: recorded.location, log: recorded.name });
+    await two.source.db("shop").collection("items").insertOne({ n: 3 });
+    await two.source.db("shop").collection("series").insertOne({ at: new Date() });
     const to = await recorded.caughtUp();
-    const options = { location: recorded.location, log: recorded.name, target: targetSet.uri, to, ns: ["shop.*"], renames: ["shop=old"] };
+    const options = {
+      location: recorded.location,
+      log: recorded.name,
+      target: two.targetSet.uri,
+      to,
+      ns: ["shop.*"],
+      renames: ["shop=old"],
+    };
     const plan = await planRestore(options);
     expect(plan.leftOut).toContainEqual(expect.objectContaining({ namespace: "stock.items" }));
     await restore(options);
-    const expected = Object.entries(await readState(source)).filter(([namespace]) => namespace.startsWith("shop."));
-    const found = Object.entries(await readState(target));
+    const expected = Object.entries(await readState(two.source)).filter(([namespace]) => namespace.startsWith("shop."));
+    const found = Object.entries(await readState(two.target));
     expect(found.map(([namespace]) => namespace).sort()).toEqual(expected.map(([namespace]) => namespace.replace("shop", "old")).sort());
-    expect(await target.db("old").collection("view").countDocuments()).toBe(3);
-    expect(await target.db("old").collection("series").countDocuments()).toBe(1);
+    expect(await two.target.db("old").collection("view").countDocuments()).toBe(3);
+    expect(await two.target.db("old").collection("series").countDocuments()).toBe(1);
   });
 
   test("a collection that is wanted under a name it was given after the snapshot", async () => {
-    await using recorded = await RecordedLog.of(sourceSet.uri);
-    await source.db("shop").collection("draft").insertOne({ n: 1 });
-    await source.db("shop").collection("other").insertOne({ n: 1 });
-    await takeSnapshot({ source: sourceSet.uri, location: recorded.location, log: recorded.name });
-    await source.db("shop").collection("draft").rename("items");
+    await using recorded = await RecordedLog.of(two.sourceSet.uri);
+    await two.source.db("shop").collection("draft").insertOne({ n: 1 });
+    await two.source.db("shop").collection("other").insertOne({ n: 1 });
+    await takeSnapshot({ source: two.sourceSet.uri, location: recorded.location, log: recorded.name });
+    await two.source.db("shop").collection("draft").rename("items");
     const to = await recorded.caughtUp();
-    await restore({ location: recorded.location, log: recorded.name, target: targetSet.uri, to, ns: ["shop.items"] });
-    expect(Object.entries(await readState(target))).toEqual(
-      Object.entries(await readState(source)).filter(([name]) => name === "shop.items"),
+    await restore({ location: recorded.location, log: recorded.name, target: two.targetSet.uri, to, ns: ["shop.items"] });
+    expect(Object.entries(await readState(two.target))).toEqual(
+      Object.entries(await readState(two.source)).filter(([name]) => name === "shop.items"),
     );
   });
 
   test("users and roles only when asked for", async () => {
-    await using recorded = await RecordedLog.of(sourceSet.uri);
-    await source.db("shop").command({ createRole: "clerk", privileges: [], roles: ["read"] });
-    await source.db("shop").command({ createUser: "anna", pwd: "secret", roles: ["clerk"] });
-    await takeSnapshot({ source: sourceSet.uri, location: recorded.location, log: recorded.name });
-    const options = { location: recorded.location, log: recorded.name, target: targetSet.uri, to: await recorded.caughtUp() };
+    await using recorded = await RecordedLog.of(two.sourceSet.uri);
+    await two.source.db("shop").command({ createRole: "clerk", privileges: [], roles: ["read"] });
+    await two.source.db("shop").command({ createUser: "anna", pwd: "secret", roles: ["clerk"] });
+    await takeSnapshot({ source: two.sourceSet.uri, location: recorded.location, log: recorded.name });
+    const options = { location: recorded.location, log: recorded.name, target: two.targetSet.uri, to: await recorded.caughtUp() };
     await restore(options);
-    expect((await target.db("shop").command({ usersInfo: 1 })).users).toEqual([]);
+    expect((await two.target.db("shop").command({ usersInfo: 1 })).users).toEqual([]);
     expect(await restore({ ...options, users: true })).toMatchObject({ users: 2 });
-    expect((await target.db("shop").command({ usersInfo: 1 })).users).toMatchObject([
+    expect((await two.target.db("shop").command({ usersInfo: 1 })).users).toMatchObject([
       { user: "anna", roles: [{ role: "clerk", db: "shop" }] },
     ]);
-    for (const client of [source, target]) {
+    for (const client of [two.source, two.target]) {
       await client.db("shop").command({ dropAllUsersFromDatabase: 1 });
       await client.db("shop").command({ dropAllRolesFromDatabase: 1 });
     }
   });
+});
+
+test("users of the log come after those of the snapshot, whatever the filter says", async () => {
+  const { source, target } = two;
+  const capture = captureSource({ uri: two.sourceSet.uri, mode: "oplog" });
+  await using recorded = await RecordedLog.of(two.sourceSet.uri, "test", { capture });
+  const db = source.db("shop");
+  const create = (user: string, role = "read") => db.command({ createUser: user, pwd: "secret", roles: [role] });
+  for (const user of ["kept", "changed", "dropped"]) await create(user);
+  await db.collection("items").insertOne({});
+  await whileWriting(
+    async (n) => {
+      await create(`passing${n}`);
+      await db.command({ dropUser: `passing${n}` });
+    },
+    () => takeSnapshot({ source: two.sourceSet.uri, location: recorded.location, log: recorded.name }),
+  );
+  await db.command({ dropUser: "dropped" });
+  await db.command({ updateUser: "changed", roles: ["readWrite"] });
+  await create("late");
+  const to = await recorded.caughtUp();
+  // What the target has of the same name is replaced, what it has besides stays.
+  await target.db("shop").command({ createUser: "changed", pwd: "other", roles: ["dbAdmin"] });
+  await target.db("shop").command({ createUser: "own", pwd: "other", roles: ["dbAdmin"] });
+  const options = { location: recorded.location, log: recorded.name, target: two.targetSet.uri, to, users: true, ns: ["shop.items"] };
+  await restore(options);
+  const users = async (client: MongoClient) => {
+    const found = (await client.db("shop").command({ usersInfo: 1, showCredentials: true })).users as { user: string }[];
+    return found.sort((a, b) => a.user.localeCompare(b.user));
+  };
+  const own = (await users(target)).filter(({ user }) => user === "own");
+  expect(own).toHaveLength(1);
+  expect((await users(target)).filter(({ user }) => user !== "own")).toEqual(await users(source));
+  for (const client of [source, target]) await client.db("shop").command({ dropAllUsersFromDatabase: 1 });
 });
 
 /** `admin.system.version` is always there; of users and roles the collections once made stay. */
@@ -190,15 +215,15 @@ const USER_COLLECTIONS = 1;
 
 describe("a snapshot that was interrupted", () => {
   test("is not restored from, and goes on with what is finished", async () => {
-    await using recorded = await RecordedLog.of(sourceSet.uri);
+    await using recorded = await RecordedLog.of(two.sourceSet.uri);
     const names = ["a", "b", "c", "d", "e"];
     for (const name of names)
-      await source
+      await two.source
         .db("shop")
         .collection(name)
         .insertMany(Array.from({ length: 500 }, (_, n) => ({ n })));
     const stop = new AbortController();
-    const options = { source: sourceSet.uri, location: recorded.location, log: recorded.name, readers: 1 };
+    const options = { source: two.sourceSet.uri, location: recorded.location, log: recorded.name, readers: 1 };
     const interrupted = takeSnapshot({
       ...options,
       signal: stop.signal,
@@ -209,12 +234,12 @@ describe("a snapshot that was interrupted", () => {
     await expect(interrupted).rejects.toThrow();
     expect(await listSnapshots(recorded.location, recorded.name)).toEqual([]);
     const to = await recorded.caughtUp();
-    const request = { location: recorded.location, log: recorded.name, target: targetSet.uri, to };
+    const request = { location: recorded.location, log: recorded.name, target: two.targetSet.uri, to };
     await expect(restore(request)).rejects.toEqual(failsWith("OUTSIDE_COVERAGE"));
     // Dropped and made again while nobody looked.
-    await source.db("shop").collection("a").drop();
-    await source.db("shop").collection("e").drop();
-    await source.db("shop").collection("e").insertOne({ n: 0 });
+    await two.source.db("shop").collection("a").drop();
+    await two.source.db("shop").collection("e").drop();
+    await two.source.db("shop").collection("e").insertOne({ n: 0 });
     let read = 0;
     const taken = await takeSnapshot({ ...options, onProgress: ({ documents }) => (read = documents) });
     expect(taken.resumed).toBe(true);
@@ -226,10 +251,10 @@ describe("a snapshot that was interrupted", () => {
   });
 
   test("is not taken at all when nobody records the source", async () => {
-    await using recorded = await RecordedLog.of(sourceSet.uri);
+    await using recorded = await RecordedLog.of(two.sourceSet.uri);
     await recorded.end();
-    await source.db("shop").collection("a").insertOne({});
-    const taken = takeSnapshot({ source: sourceSet.uri, location: recorded.location, log: recorded.name, coverageWaitMs: 300 });
+    await two.source.db("shop").collection("a").insertOne({});
+    const taken = takeSnapshot({ source: two.sourceSet.uri, location: recorded.location, log: recorded.name, coverageWaitMs: 300 });
     await expect(taken).rejects.toEqual(failsWith("OUTSIDE_COVERAGE"));
     expect(await recorded.location.names()).toEqual([recorded.name]);
   });
@@ -237,38 +262,42 @@ describe("a snapshot that was interrupted", () => {
 
 describe("a restore refuses", () => {
   test("times before the snapshot, targets that hold data, and damage, before it has touched anything", async () => {
-    await using recorded = await RecordedLog.of(sourceSet.uri);
+    await using recorded = await RecordedLog.of(two.sourceSet.uri);
     const { location, name: log } = recorded;
-    await source
+    await two.source
       .db("shop")
       .collection("items")
       .insertMany([{ _id: 1 as never }, { _id: 2 as never }]);
     const before = await recorded.caughtUp();
-    await expect(restore({ location, log, target: targetSet.uri, to: before })).rejects.toEqual(failsWith("OUTSIDE_COVERAGE"));
-    const { id, restorableFrom } = await takeSnapshot({ source: sourceSet.uri, location, log });
-    await expect(restore({ location, log, target: targetSet.uri, to: restorableFrom - 1n })).rejects.toEqual(failsWith("OUTSIDE_COVERAGE"));
+    await expect(restore({ location, log, target: two.targetSet.uri, to: before })).rejects.toEqual(failsWith("OUTSIDE_COVERAGE"));
+    const { id, restorableFrom } = await takeSnapshot({ source: two.sourceSet.uri, location, log });
+    await expect(restore({ location, log, target: two.targetSet.uri, to: restorableFrom - 1n })).rejects.toEqual(
+      failsWith("OUTSIDE_COVERAGE"),
+    );
     const to = await recorded.caughtUp();
-    await expect(restore({ location, log, target: targetSet.uri, to: to + (1000n << 32n) })).rejects.toEqual(failsWith("OUTSIDE_COVERAGE"));
-    await expect(restore({ location, log, target: sourceSet.uri, to })).rejects.toEqual(failsWith("TARGET_NOT_EMPTY"));
+    await expect(restore({ location, log, target: two.targetSet.uri, to: to + (1000n << 32n) })).rejects.toEqual(
+      failsWith("OUTSIDE_COVERAGE"),
+    );
+    await expect(restore({ location, log, target: two.sourceSet.uri, to })).rejects.toEqual(failsWith("TARGET_NOT_EMPTY"));
 
-    await target
+    await two.target
       .db("shop")
       .collection("items")
       .insertOne({ _id: 3 as never });
-    await target.db("shop").collection("others").insertOne({});
-    const held = await readState(target);
-    await expect(restore({ location, log, target: targetSet.uri, to })).rejects.toEqual(failsWith("TARGET_NOT_EMPTY"));
-    expect(differences(held, await readState(target))).toEqual([]);
+    await two.target.db("shop").collection("others").insertOne({});
+    const held = await readState(two.target);
+    await expect(restore({ location, log, target: two.targetSet.uri, to })).rejects.toEqual(failsWith("TARGET_NOT_EMPTY"));
+    expect(differences(held, await readState(two.target))).toEqual([]);
 
-    await restore({ location, log, target: targetSet.uri, to, force: true });
-    const restored = await readState(target);
-    expect(restored["shop.items"]).toBe((await readState(source))["shop.items"]);
+    await restore({ location, log, target: two.targetSet.uri, to, force: true });
+    const restored = await readState(two.target);
+    expect(restored["shop.items"]).toBe((await readState(two.source))["shop.items"]);
     expect(restored["shop.others"]).toBe(held["shop.others"]);
 
     await damage(recorded, id);
-    const failed = await restore({ location, log, target: targetSet.uri, to, force: true }).catch((error: unknown) => error);
+    const failed = await restore({ location, log, target: two.targetSet.uri, to, force: true }).catch((error: unknown) => error);
     expect(isOplogError(failed, "DAMAGED")).toBe(true);
-    expect(differences(restored, await readState(target))).toEqual([]);
+    expect(differences(restored, await readState(two.target))).toEqual([]);
   });
 });
 
@@ -287,21 +316,21 @@ async function damage({ directory }: RecordedLog, snapshot: string): Promise<voi
 
 describe("a restore that was interrupted", () => {
   test("goes on to the same end, and not with other options", async () => {
-    await using recorded = await RecordedLog.of(sourceSet.uri);
+    await using recorded = await RecordedLog.of(two.sourceSet.uri);
     for (const name of ["a", "b", "c"]) {
-      await source
+      await two.source
         .db("shop")
         .collection(name)
         .insertMany(Array.from({ length: 2_000 }, (_, n) => ({ _id: n as never, n })));
-      await source.db("shop").collection(name).createIndex({ n: 1 });
+      await two.source.db("shop").collection(name).createIndex({ n: 1 });
     }
-    await source.db("shop").createCollection("view", { viewOn: "a", pipeline: [] });
-    await takeSnapshot({ source: sourceSet.uri, location: recorded.location, log: recorded.name, readers: 1 });
-    await source
+    await two.source.db("shop").createCollection("view", { viewOn: "a", pipeline: [] });
+    await takeSnapshot({ source: two.sourceSet.uri, location: recorded.location, log: recorded.name, readers: 1 });
+    await two.source
       .db("shop")
       .collection("a")
       .updateMany({}, { $inc: { n: 1 } });
-    const options = { location: recorded.location, log: recorded.name, target: targetSet.uri, to: await recorded.caughtUp(), lanes: 1 };
+    const options = { location: recorded.location, log: recorded.name, target: two.targetSet.uri, to: await recorded.caughtUp(), lanes: 1 };
     const stop = new AbortController();
     const interrupted = restore({
       ...options,
@@ -317,5 +346,34 @@ describe("a restore that was interrupted", () => {
     await expectEqual();
     // There is nothing more to go on with, and what is there now is user data.
     await expect(restore({ ...options, resume: true })).rejects.toEqual(failsWith("TARGET_NOT_EMPTY"));
+  });
+
+  test("in the middle of its log ends at once, also when the target does not answer, and goes on", async () => {
+    await using recorded = await RecordedLog.of(two.sourceSet.uri);
+    const shop = two.source.db("shop");
+    await shop.collection("items").insertOne({});
+    await takeSnapshot({ source: two.sourceSet.uri, location: recorded.location, log: recorded.name });
+    for (const name of ["a", "b", "c"]) await shop.collection(name).insertOne({});
+    const to = await recorded.caughtUp();
+    await using proxy = await startProxy({ target: { port: two.targetSet.member(0).port } });
+    const options = { location: recorded.location, log: recorded.name, target: proxy.uri, to, resume: true };
+    for (const [name, answered] of [
+      ["a", true],
+      ["b", false],
+    ] as const) {
+      const stop = new AbortController();
+      proxy.onClientMessage(({ command, document }) => {
+        if (command !== "create" || document.create !== name) return undefined;
+        stop.abort();
+        return answered ? "forward" : "drop";
+      });
+      await expect(restore({ ...options, signal: stop.signal })).rejects.toThrow();
+      expect(stop.signal.aborted).toBe(true);
+      proxy.heal();
+      expect((await two.target.db("shop").listCollections({}, { nameOnly: true }).toArray()).map((one) => one.name)).not.toContain("c");
+      expect((await two.target.db("admin").command({ getParameter: 1, ttlMonitorEnabled: 1 })).ttlMonitorEnabled).toBe(true);
+    }
+    await restore(options);
+    await expectEqual();
   });
 });

@@ -15,7 +15,7 @@ import { documentsOf } from "./snapshot/snapshot-collection.js";
 import { dropNamespaces } from "./snapshot/target-state.js";
 import { isPassing } from "./target-failure.js";
 import { TargetTerm } from "./target-term.js";
-import { putBackTtl, switchOffTtl } from "./ttl-monitor.js";
+import { putBackTtl, putBackTtlAfterFailure, switchOffTtl } from "./ttl-monitor.js";
 
 export interface RestoreReport {
   snapshot: string;
@@ -61,7 +61,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
     };
   } catch (error) {
     // The marks stay, for whoever resumes; the target's own settings don't wait for that.
-    if ((await putBackTtl(client, progress.ttl).catch(() => ["away"])).length === 0) await progress.forgetTtl().catch(() => {});
+    if (await putBackTtlAfterFailure(options.target, progress.ttl).catch(() => false)) await progress.forgetTtl().catch(() => {});
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { clientOptions } from "@oplog-collector/collector-core";
+import { clientOptions, makeClient } from "@oplog-collector/collector-core";
 import { MongoClient, MongoServerError } from "mongodb";
 import type { Progress, TtlSetting } from "./progress.js";
 
@@ -39,6 +39,20 @@ export async function putBackTtl(client: MongoClient, settings: readonly TtlSett
     }
   }
   return notes;
+}
+
+/**
+ * After a failure: on a connection of its own, as the one in use may wait for an answer for ever, or be closed. Returns whether all is put back; if
+ * not, the settings must stay remembered.
+ */
+export async function putBackTtlAfterFailure(target: string, settings: readonly TtlSetting[]): Promise<boolean> {
+  if (settings.length === 0) return true;
+  const client = makeClient(target, "target");
+  try {
+    return (await putBackTtl(client, settings)).length === 0;
+  } finally {
+    await client.close();
+  }
 }
 
 /** The member that was the primary then need not be it now. */

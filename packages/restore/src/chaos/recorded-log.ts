@@ -17,8 +17,11 @@ import { MongoClient } from "mongodb";
 import { waitFor } from "../../../../scripts/wait-for.mjs";
 import { coveredTo } from "../snapshot/wait-for-coverage.js";
 
-/** An idle source's checkpoints come every 10 s: too long to wait for in a test. */
-const HASTY: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 100), signal) };
+/** An idle source's checkpoints come every 10 s: too long to wait for in a test. The patience of a collector that stops is left as it is. */
+const hasty = (stop: AbortSignal): Clock => ({
+  ...systemClock,
+  sleep: (ms, signal) => systemClock.sleep(stop.aborted ? ms : Math.min(ms, 100), signal),
+});
 
 export interface RecordingOptions {
   capture?: Source;
@@ -52,7 +55,7 @@ export class RecordedLog implements AsyncDisposable {
       source: capture,
       store: log,
       limits: { ageMs: 100, events: segmentEvents },
-      clock: HASTY,
+      clock: hasty(stop.signal),
     });
     const collecting = collector.run(stop.signal);
     collecting.catch(() => {}); // thrown at the end

@@ -1,47 +1,41 @@
-import { decodeHeader, documentsIn, readPayload, type Store } from "@oplog-collector/collector-core";
+import { decodeHeader, documentsIn, OplogError, readPayload, type Store } from "@oplog-collector/collector-core";
 import type { MongoClient } from "mongodb";
 import { runWithDocuments } from "../raw-command.js";
+import { encodeWrite } from "../statement.js";
 import type { SnapshotCollection } from "./snapshot-collection.js";
 import { recordOf } from "./snapshot-record.js";
 
-/** Where the server's own tools put users and roles before they are merged with those of the target. */
-const TEMPORARY: Record<string, string> = { "admin.system.users": "tempusers", "admin.system.roles": "temproles" };
+const USERS_AND_ROLES = ["admin.system.users", "admin.system.roles"];
 
-/** Adds the users and roles of a snapshot to the target's; those of the same name are replaced, others stay. Returns how many. */
+/**
+ * Adds the users and roles of a snapshot to the target's; those of the same name are replaced, others stay. Returns how many. As the log's own
+ * changes of them are applied, because `_mergeAuthzCollections` leaves who is there already as he is, or drops who has another name.
+ */
 export async function restoreUsers(client: MongoClient, store: Store, collections: readonly SnapshotCollection[]): Promise<number> {
   const parts = new Map(
     collections
-      .filter(({ namespace }) => namespace in TEMPORARY)
+      .filter(({ namespace }) => USERS_AND_ROLES.includes(namespace))
       .flatMap(({ namespace, parts }) => parts.map(({ part }): [number, string] => [part, namespace])),
   );
-  const admin = client.db("admin");
   let restored = 0;
-  const used = new Set<string>();
-  try {
-    for await (const stored of store.headers()) {
-      const header = decodeHeader(stored.header);
-      const record = recordOf(header);
-      const namespace = record?.what === "documents" ? parts.get(record.part) : undefined;
-      const segment = namespace && (await store.read(stored.number));
-      if (!segment) continue;
-      const temporary = TEMPORARY[namespace]!;
-      if (!used.has(temporary)) await admin.collection(temporary).drop();
-      used.add(temporary);
-      const chunks = [...documentsIn(await readPayload(segment, header))];
-      const reply = await runWithDocuments(admin, { insert: temporary, ordered: true }, { name: "documents", chunks });
-      restored += Number(reply.n);
-    }
-    if (used.size > 0)
-      await admin.command({
-        _mergeAuthzCollections: 1,
-        ...(used.has("tempusers") && { tempUsersCollection: "admin.tempusers" }),
-        ...(used.has("temproles") && { tempRolesCollection: "admin.temproles" }),
-        drop: false,
-        db: "",
-        writeConcern: { w: "majority" },
-      });
-    return restored;
-  } finally {
-    for (const temporary of used) await admin.collection(temporary).drop();
+  for await (const stored of store.headers()) {
+    const header = decodeHeader(stored.header);
+    const record = recordOf(header);
+    const namespace = record?.what === "documents" ? parts.get(record.part) : undefined;
+    const segment = namespace && (await store.read(stored.number));
+    if (!segment) continue;
+    const chunks = [...documentsIn(await readPayload(segment, header))].map(
+      (bytes) => encodeWrite({ kind: "insert", namespace, key: bytes, bytes }, "converge").bytes,
+    );
+    const reply = await runWithDocuments(
+      client.db("admin"),
+      { update: namespace.slice("admin.".length), ordered: true, writeConcern: { w: "majority" } },
+      { name: "updates", chunks },
+    );
+    const [refused] = (reply.writeErrors ?? []) as { errmsg: string }[];
+    if (refused)
+      throw new OplogError("APPLY_FAILED", `A document of ${namespace} was refused by the target: ${refused.errmsg}`, { cause: refused });
+    restored += chunks.length;
   }
+  return restored;
 }
