@@ -33,7 +33,7 @@ async function filePlace(): Promise<LogPlace> {
 }
 
 async function mongodbPlace(): Promise<LogPlace> {
-  const server = await startReplicaSet({ name: "store" });
+  const server = await startReplicaSet({ name: "store", cacheGB: 0.5 });
   const proxy = await startProxy({ target: { port: server.member(0).port } });
   return {
     sink: "mongodb",
