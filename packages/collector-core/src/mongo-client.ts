@@ -4,6 +4,13 @@ import { badUri } from "./stores/mongodb-uri.js";
 /** A server that does not answer for this long is taken for gone: half-open connections otherwise wait for hours. Longer than any wait we ask for. */
 const SOCKET_TIMEOUT_MS = 30_000;
 
+/**
+ * Of a source's connections. A stream of one database that resumes far back has its first answer when the server has read all other databases'
+ * entries up to there, millions, which may take minutes. A server that is gone is known by the driver's own heartbeats, every 10 s, which
+ * then end what waits for it; a connection that died alone, by the stall watch.
+ */
+export const STREAM_PATIENCE: MongoClientOptions = { socketTimeoutMS: 0 };
+
 /** How long to look for a primary before the try counts as failed; the retry around it waits and tries again. */
 const SERVER_SELECTION_TIMEOUT_MS = 5_000;
 

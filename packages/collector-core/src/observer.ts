@@ -1,10 +1,11 @@
 import type { Logger } from "pino";
 import type { Clock } from "./clock.js";
+import { type ClusterTime, formatClusterTime } from "./cluster-time.js";
 import { describeError } from "./describe-error.js";
 import { headroomMs } from "./headroom.js";
 import type { Appended, SegmentWriter } from "./segment-writer.js";
 import type { Source } from "./source/source.js";
-import { isStalled, type StallLook } from "./stall.js";
+import { StallWatch } from "./stall.js";
 import type { CollectorStatus, StatusBoard } from "./status.js";
 import type { Checkpoint } from "./store.js";
 
@@ -25,7 +26,7 @@ export interface ObserverOptions {
 export class Observer {
   /** The source's clock up to which everything is stored. */
   private storedTo = 0;
-  private before: StallLook | null = null;
+  private readonly stall = new StallWatch();
 
   constructor(private readonly options: ObserverOptions) {}
 
@@ -64,20 +65,20 @@ export class Observer {
     const { source, writer } = this.options;
     try {
       const window = await source.oplogWindow();
-      this.lookForStall({ newest: await source.newest(), position: writer.position.clusterTime });
+      this.lookForStall(await source.newest());
       return headroomMs(window, writer.head.position.clusterTime);
     } catch (error) {
       return { headroomMs: null, headroomUnknown: describeError(error).message };
     }
   }
 
-  private lookForStall(look: StallLook): void {
-    const { writer, logger, onStalled } = this.options;
-    if (this.before && writer.idle && isStalled(this.before, look)) {
-      logger.warn({ position: String(look.position) }, "the source moves on and the stream does not; it is opened again");
-      onStalled();
-    }
-    this.before = look;
+  private lookForStall(newest: ClusterTime): void {
+    const { writer, clock, logger, onStalled } = this.options;
+    if (!writer.idle) return; // it is the store that is waited for
+    const { clusterTime: position } = writer.position;
+    if (!this.stall.look({ newest, position, at: clock.now() })) return;
+    logger.warn({ position: formatClusterTime(position) }, "the source moves on and the stream does not; it is opened again");
+    onStalled();
   }
 
   private lagMs(): number | null {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { OplogError } from "./errors.js";
 import { backoffMs, DEFAULT_RETRY } from "./retry.js";
-import { isStalled, STALL_SECONDS } from "./stall.js";
+import { StallWatch } from "./stall.js";
 import { samplePosition } from "./stores/sample-segment.js";
 import { Troubles } from "./trouble.js";
 import { unlessAborted } from "./unless-aborted.js";
@@ -109,19 +109,31 @@ describe("a call that is abandoned", () => {
   });
 });
 
-describe("a stream is stalled", () => {
-  const look = (newest: number, position: number) => ({
-    newest: samplePosition(newest).clusterTime,
-    position: samplePosition(position).clusterTime,
-  });
-  const far = STALL_SECONDS + 1;
+describe("a stream is opened again", () => {
+  /** Looks, one each 5 s, at positions while the source goes on by a second each second from `ahead`; tells at which second of ours it was. */
+  function openedAgainAt(positionAt: (second: number) => number, { ahead = 1_000, until = 600 } = {}): number[] {
+    const watch = new StallWatch();
+    const times: number[] = [];
+    for (let second = 0; second <= until; second += 5) {
+      const newest = samplePosition(ahead + second).clusterTime;
+      if (watch.look({ newest, position: samplePosition(positionAt(second)).clusterTime, at: second * 1_000 })) times.push(second);
+    }
+    return times;
+  }
 
-  test.each([
-    ["when the source went on, far beyond, and it did not", look(far - 1, 0), look(far, 0), true],
-    ["not when it moves, however far behind", look(1_000, 0), look(1_001, 1), false],
-    ["not when the source stands still", look(far, 0), look(far, 0), false],
-    ["not before the source's own no-op must have moved it", look(STALL_SECONDS - 1, 0), look(STALL_SECONDS, 0), false],
-  ])("%s", (_, before, now, stalled) => {
-    expect(isStalled(before, now)).toBe(stalled);
+  test("when it has not moved for a minute; and later each time, so that one that only takes long comes to its end", () => {
+    expect(openedAgainAt(() => 0)).toEqual([60, 180, 420]);
+  });
+
+  test("not while it moves, however far behind it is", () => {
+    expect(openedAgainAt((second) => Math.floor(second / 10))).toEqual([]);
+  });
+
+  test("not when it is where the source is", () => {
+    expect(openedAgainAt((second) => 1_000 + second - 30)).toEqual([]);
+  });
+
+  test("soon again when it stops after it had moved", () => {
+    expect(openedAgainAt((second) => (second < 250 ? 0 : 1))).toEqual([60, 180, 310, 430]);
   });
 });

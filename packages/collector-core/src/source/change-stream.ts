@@ -1,7 +1,7 @@
 import { BSON, type Document, type MongoClient, Timestamp } from "mongodb";
 import type { ClusterTime } from "../cluster-time.js";
 import { OplogError } from "../errors.js";
-import { makeClient } from "../mongo-client.js";
+import { makeClient, STREAM_PATIENCE } from "../mongo-client.js";
 import { isHighWaterMark, type Position, positionOfToken, tokenData } from "../position.js";
 import type { SourceIdentity } from "../segment.js";
 import { BlindSpotStream } from "./blind-spot-stream.js";
@@ -34,7 +34,7 @@ export class ChangeStreamSource implements Source {
   private oplogReadable: boolean | undefined;
 
   constructor({ uri, database = null }: ChangeStreamSourceOptions) {
-    this.client = makeClient(uri, "source");
+    this.client = makeClient(uri, "source", STREAM_PATIENCE);
     this.database = database;
   }
 

@@ -1,7 +1,7 @@
 import type { MongoClient } from "mongodb";
 import type { ClusterTime } from "../cluster-time.js";
 import { OplogError } from "../errors.js";
-import { makeClient } from "../mongo-client.js";
+import { makeClient, STREAM_PATIENCE } from "../mongo-client.js";
 import type { SourceIdentity } from "../segment.js";
 import { identifyDeployment, newestClusterTime, processIds, readOplogWindow } from "./deployment.js";
 import { findStart } from "./oplog-start.js";
@@ -21,7 +21,7 @@ export class OplogSource implements Source {
   private readonly client: MongoClient;
 
   constructor({ uri }: OplogSourceOptions) {
-    this.client = makeClient(uri, "source");
+    this.client = makeClient(uri, "source", STREAM_PATIENCE);
   }
 
   async identify(): Promise<SourceIdentity> {
