@@ -20,11 +20,13 @@ export { type DoctorCheck, type DoctorOptions, examine } from "./doctor.js";
 export { isOplogError, OplogError, type OplogErrorCode } from "./errors.js";
 export { ChangeEventScan, type EventKind, positionOfEvent } from "./event.js";
 export { type EventFilter, type EventFilterOptions, eventFilter } from "./event-filter.js";
+export { type Keyring, keyring, keysFromEnvironment } from "./keyring.js";
 export { logFormat } from "./log-format.js";
 export { checkLogName, parseLogName, snapshotLogName } from "./log-name.js";
 export { checkRangeCovered, type LogRange, readRange, resolveRange } from "./log-range.js";
 export { clientOptions, makeClient } from "./mongo-client.js";
 export { namespaceMatcher } from "./namespace-glob.js";
+export { DEFAULT_SEGMENT_LIMITS, type SegmentLimits } from "./open-segment.js";
 export { OplogEntryScan, type TransactionLink } from "./oplog-entry.js";
 export {
   clusterTimeOfToken,
@@ -59,7 +61,6 @@ export {
   type SourceIdentity,
   sealSegment,
 } from "./segment.js";
-export { DEFAULT_SEGMENT_LIMITS, type SegmentLimits } from "./segment-writer.js";
 export { findBlindSpots, mayReadOplog } from "./source/blind-spots.js";
 export { ChangeStreamSource, type ChangeStreamSourceOptions } from "./source/change-stream.js";
 export {
@@ -89,7 +90,7 @@ export {
   type StatusListener,
 } from "./status.js";
 export type { Checkpoint, Sink, Store, StoredHeader, StoreLocation, Writer } from "./store.js";
-export { openStore } from "./stores/open-store.js";
+export { type OpenStoreOptions, openStore } from "./stores/open-store.js";
 export { type OpenStoreWhenUpOptions, openStoreWhenUp } from "./stores/open-store-when-up.js";
 export { parseTime, resolveTime, type Time } from "./time.js";
 export { resolveUri } from "./uri.js";

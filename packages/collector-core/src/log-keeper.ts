@@ -20,7 +20,11 @@ export class LogKeeper {
 
   constructor(private readonly options: LogKeeperOptions) {
     const { store, troubles } = options;
-    this.writer = new SegmentWriter({ ...options, store: (segment) => appendUntilStored(store, segment, troubles, this.ended.signal) });
+    this.writer = new SegmentWriter({
+      ...options,
+      keys: store.keys,
+      store: (segment) => appendUntilStored(store, segment, troubles, this.ended.signal),
+    });
     this.checkpoints = new CheckpointKeeper({ ...options, writer: this.writer });
     this.keeping = this.checkpoints.keep(this.stopCheckpoints.signal).catch((error: unknown) => this.writer.giveUp(error));
   }

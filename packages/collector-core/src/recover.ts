@@ -1,4 +1,5 @@
 import type { ClusterTime } from "./cluster-time.js";
+import { missingKey } from "./encryption.js";
 import { OplogError } from "./errors.js";
 import { comparePositions, type Position } from "./position.js";
 import { decodeHeader, type EventFormat, type SourceIdentity } from "./segment.js";
@@ -24,7 +25,8 @@ export interface Recovered {
  */
 export async function recover(store: Store, checkpoint: Checkpoint | null): Promise<Recovered | null> {
   for await (const { number, hash, header: bytes } of store.headers({ reverse: true })) {
-    const { to, coveredTo, source, format } = decodeHeader(bytes);
+    const { to, coveredTo, source, format, encryption } = decodeHeader(bytes);
+    if (encryption && !store.keys) throw missingKey("This log is encrypted and would go on unencrypted", undefined);
     if (!source) throw new OplogError("DAMAGED", `Segment ${number} does not say which deployment it is of`, { hint: "Run verify." });
     const ahead = checkpoint?.afterSegment === number && comparePositions(checkpoint.position, to) >= 0;
     return {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { Batch } from "./batch.js";
+import type { SegmentLimits } from "./open-segment.js";
 import { positionOfToken, tokenFromData } from "./position.js";
 import { decodeHeader, type SealedSegment } from "./segment.js";
-import { type SegmentLimits, SegmentWriter } from "./segment-writer.js";
+import { SegmentWriter } from "./segment-writer.js";
 import { element, History, highWaterToken, wrap } from "./simulation/history.js";
 import { Random } from "./simulation/random.js";
 import { RUN_START } from "./simulation/scenario.js";

@@ -1,34 +1,21 @@
-import { type Batch, coveredAfter, positionAfter, startOf } from "./batch.js";
+import type { Batch } from "./batch.js";
 import type { Clock } from "./clock.js";
 import type { ClusterTime } from "./cluster-time.js";
 import { type Codec, compress } from "./codec.js";
 import { OplogError } from "./errors.js";
-import type { EventKind } from "./event.js";
+import type { Keyring } from "./keyring.js";
+import { OpenSegment, type SegmentLimits } from "./open-segment.js";
 import { comparePositions, type Position } from "./position.js";
 import {
   type EventCount,
   type EventFormat,
   type GapCause,
   type SealedSegment,
+  type SegmentHeader,
   type SegmentKind,
   type SourceIdentity,
   sealSegment,
 } from "./segment.js";
-
-/** When a segment is sealed: whichever comes first. */
-export interface SegmentLimits {
-  events: number;
-  /** Of BSON, before compression. One larger event is a segment of its own. */
-  bytes: number;
-  /** From its first event on: the recovery point objective. */
-  ageMs: number;
-}
-
-export const DEFAULT_SEGMENT_LIMITS: SegmentLimits = {
-  events: 5_000, // at 500 B an event a store's document stays near 250 kB, and a count is known soon
-  bytes: 8 * 1024 * 1024,
-  ageMs: 1_000,
-};
 
 /** Sealed segments that wait to be stored while the source is read on: three hide the store's latency, more only fill the memory. */
 const IN_FLIGHT = 3;
@@ -43,30 +30,13 @@ export interface LogHead {
   coveredTo: ClusterTime;
 }
 
-/** A piece of a batch: the events from `first` to before `end`. */
-interface Slice {
-  batch: Batch;
-  first: number;
-  end: number;
-}
-
-interface OpenSegment {
-  slices: Slice[];
-  events: number;
-  bytes: number;
-  counts: Map<EventKind, number>;
-  format: EventFormat;
-  to: Position;
-  coveredTo: ClusterTime;
-  currentTo: number;
-  /** Aborts when it is sealed: ends the timer of its age. */
-  sealed: AbortController;
-}
-
 /** A sealed segment's contents, compressed while those before it are stored. */
-interface PendingSegment extends Omit<OpenSegment, "slices" | "sealed"> {
+interface PendingSegment extends Pick<OpenSegment, "format" | "events" | "bytes" | "counts" | "to"> {
   payload: Promise<Buffer>;
 }
+
+/** What the writer knows by itself. */
+type OwnFields = "number" | "log" | "source" | "previous" | "sealedAt" | "encryption";
 
 /** What a stored segment changes: the new end of the log and what it added. */
 export interface Appended {
@@ -87,6 +57,8 @@ export interface SegmentWriterOptions {
   coveredTo: ClusterTime;
   limits: SegmentLimits;
   codec: Codec;
+  /** What segments are encrypted with; absent: they are not. */
+  keys?: Keyring | undefined;
   clock: Clock;
   /** Stores one segment, trying again as long as that can help; throws when it is not stored. */
   store: (segment: SealedSegment) => Promise<void>;
@@ -152,7 +124,7 @@ export class SegmentWriter {
     this.position = batch.position;
     if (batch.coveredTo > this.coveredTo) this.coveredTo = batch.coveredTo;
     this.currentTo = Math.max(this.currentTo, batch.currentTo);
-    if (this.open) Object.assign(this.open, { to: this.position, coveredTo: this.coveredTo, currentTo: this.currentTo });
+    if (this.open) this.open.to = this.readTo;
     if (this.failure) throw this.failure.error;
   }
 
@@ -181,45 +153,27 @@ export class SegmentWriter {
 
   /** Adds events from `first` on to the open segment until it is full; returns the first one that did not fit. */
   private fill(batch: Batch, first: number): number {
-    const { limits } = this.options;
     const open = this.openSegment(batch.format);
-    let end = first;
-    while (end < batch.events && open.events < limits.events) {
-      const size = batch.ends[end]! - startOf(batch, end);
-      if (open.events > 0 && open.bytes + size > limits.bytes) break;
-      const kind = batch.kinds[end]!;
-      open.counts.set(kind, (open.counts.get(kind) ?? 0) + 1);
-      open.events++;
-      open.bytes += size;
-      end++;
-    }
+    const end = open.add(batch, first);
     if (end > first) {
-      open.slices.push({ batch, first, end });
-      open.to = this.position = positionAfter(batch, end);
-      open.coveredTo = this.coveredTo = coveredAfter(batch, end, this.coveredTo);
-      open.currentTo = batch.currentTo;
+      this.position = open.to.position;
+      this.coveredTo = open.to.coveredTo;
     }
-    if (end < batch.events || open.events >= limits.events || open.bytes >= limits.bytes) this.seal();
+    if (end < batch.events || open.full) this.seal();
     return end;
+  }
+
+  private get readTo(): OpenSegment["to"] {
+    return { position: this.position, coveredTo: this.coveredTo, currentTo: this.currentTo };
   }
 
   private openSegment(format: EventFormat): OpenSegment {
     if (this.open && this.open.format !== format) this.seal();
     if (!this.open) {
-      const sealed = new AbortController();
-      const open: OpenSegment = {
-        slices: [],
-        events: 0,
-        bytes: 0,
-        counts: new Map(),
-        format,
-        to: this.position,
-        coveredTo: this.coveredTo,
-        currentTo: 0,
-        sealed,
-      };
+      const { limits, clock } = this.options;
+      const open = new OpenSegment(format, limits, this.readTo);
       this.open = open;
-      void this.options.clock.sleep(this.options.limits.ageMs, sealed.signal).then(() => {
+      void clock.sleep(limits.ageMs, open.sealed.signal).then(() => {
         if (this.open === open) this.seal();
       });
     }
@@ -228,15 +182,12 @@ export class SegmentWriter {
 
   private seal(): void {
     if (!this.open || this.failure) return;
-    const { slices, sealed, ...rest } = this.open;
+    const { format, events, bytes, counts, to, payload, sealed } = this.open;
     this.open = null;
     sealed.abort();
-    const pieces = slices.map(({ batch, first, end }) => batch.payload.subarray(startOf(batch, first), batch.ends[end - 1]));
-    // In a drain the replies hold whole segments: nothing is copied.
-    const payload = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, rest.bytes);
     const compressed = compress(this.options.codec)(payload);
     compressed.catch(() => {}); // awaited, in its turn, by the loop below
-    this.pending.push({ ...rest, payload: compressed });
+    this.pending.push({ format, events, bytes, counts, to, payload: compressed });
     this.storing ??= this.storeAll();
   }
 
@@ -244,27 +195,12 @@ export class SegmentWriter {
   private async storeAll(): Promise<void> {
     try {
       while (this.pending.length > 0 && !this.failure) {
-        const next = this.pending[0]!;
-        const counts = [...next.counts].map(([kind, events]) => ({ ...kind, events }));
-        const payload = await next.payload;
-        const header = { kind: "events" as const, from: this.head.position, to: next.to, coveredTo: next.coveredTo, format: next.format };
-        const storedBytes = await this.append({
-          ...header,
-          codec: this.options.codec,
-          events: next.events,
-          bytes: next.bytes,
-          counts,
-          payload,
-        });
+        const { events, bytes, counts, format, to, payload } = this.pending[0]!;
+        const { codec } = this.options;
+        const ends = { from: this.head.position, to: to.position, coveredTo: to.coveredTo };
+        const storedBytes = await this.append({ kind: "events", ...ends, format, codec, events, bytes, counts, payload: await payload });
         this.pending.shift();
-        this.options.onAppended({
-          head: this.head,
-          events: next.events,
-          bytes: next.bytes,
-          storedBytes,
-          counts,
-          currentTo: next.currentTo,
-        });
+        this.options.onAppended({ head: this.head, events, bytes, storedBytes, counts, currentTo: to.currentTo });
         this.wakeAll();
       }
     } catch (error) {
@@ -274,22 +210,7 @@ export class SegmentWriter {
     }
   }
 
-  private async append({
-    payload,
-    ...fields
-  }: {
-    kind: SegmentKind;
-    from: Position;
-    to: Position;
-    coveredTo: ClusterTime;
-    format: EventFormat;
-    events: number;
-    bytes: number;
-    counts: EventCount[];
-    codec: Codec;
-    payload: Buffer;
-    gap?: GapCause;
-  }): Promise<number> {
+  private async append({ payload, ...fields }: Omit<SegmentHeader, OwnFields> & { payload: Buffer }): Promise<number> {
     if (comparePositions(fields.to, this.head.position) < 0) throw wentBack();
     const segment = sealSegment(
       {
@@ -301,6 +222,7 @@ export class SegmentWriter {
         ...fields,
       },
       payload,
+      this.options.keys,
     );
     await this.options.store(segment).catch((error: unknown) => this.fail(error));
     if (this.failure) throw this.failure.error; // perhaps only given up: what is stored all the same is found at the next start

@@ -2,12 +2,17 @@ import { createHash } from "node:crypto";
 import { Binary, BSON, Timestamp } from "mongodb";
 import type { ClusterTime } from "./cluster-time.js";
 import { type Codec, decompress } from "./codec.js";
+import { decrypt, type Encryption, encrypt, encryptionBy } from "./encryption.js";
 import { OplogError } from "./errors.js";
+import type { Keyring } from "./keyring.js";
 import { type Position, readPosition, type StoredPosition, storePosition } from "./position.js";
 import { documentsIn } from "./raw-bson.js";
 
 /** Grows when a reader of the old form could misread the new one. */
-export const SEGMENT_FORMAT_VERSION = 1;
+export const SEGMENT_FORMAT_VERSION = 2;
+
+/** What a segment is written as that uses nothing of the newer forms: 2 is for encrypted ones. */
+const PLAIN_VERSION = 1;
 
 /** What the payload's documents are: change stream events, oplog entries, or (in a base snapshot) the source's documents. */
 export type EventFormat = "change-event" | "oplog-entry" | "document";
@@ -66,6 +71,8 @@ export interface SegmentHeader {
   bytes: number;
   counts: EventCount[];
   codec: Codec;
+  /** Absent: the payload is not encrypted. */
+  encryption?: Encryption;
   /** What is captured, in every segment of a log: the newest one alone tells how to go on, however long the log is or whatever was pruned. */
   source?: SourceIdentity;
   gap?: GapCause;
@@ -80,6 +87,8 @@ export interface SealedSegment {
   payload: Buffer;
   /** SHA-256 of header and payload; the header holds the hash before, so this proves the whole chain up to here. */
   hash: Buffer;
+  /** What it can be decrypted with, where its store was opened with keys. */
+  keys?: Keyring;
 }
 
 interface StoredHeader {
@@ -97,6 +106,7 @@ interface StoredHeader {
   bytes: number;
   counts: [string, string, number][];
   codec: Codec;
+  enc?: { alg: Encryption["algorithm"]; key: string; nonce: Binary };
   source?: SourceIdentity;
   gap?: GapCause;
   snapshot?: Record<string, unknown>;
@@ -104,7 +114,7 @@ interface StoredHeader {
 
 export function encodeHeader(header: SegmentHeader): Buffer {
   const stored: StoredHeader = {
-    v: SEGMENT_FORMAT_VERSION,
+    v: header.encryption ? SEGMENT_FORMAT_VERSION : PLAIN_VERSION,
     n: header.number,
     kind: header.kind,
     log: header.log,
@@ -118,6 +128,9 @@ export function encodeHeader(header: SegmentHeader): Buffer {
     bytes: header.bytes,
     counts: header.counts.map(({ namespace, operation, events }) => [namespace, operation, events]),
     codec: header.codec,
+    ...(header.encryption && {
+      enc: { alg: header.encryption.algorithm, key: header.encryption.keyId, nonce: new Binary(header.encryption.nonce) },
+    }),
     ...(header.source && { source: header.source }),
     ...(header.gap && { gap: header.gap }),
     ...(header.snapshot && { snapshot: header.snapshot }),
@@ -130,12 +143,12 @@ export function decodeHeader(bytes: Buffer): SegmentHeader {
   try {
     const stored = BSON.deserialize(bytes) as StoredHeader;
     version = stored.v;
-    if (version === SEGMENT_FORMAT_VERSION) return headerOf(stored);
+    if (version === PLAIN_VERSION || version === SEGMENT_FORMAT_VERSION) return headerOf(stored);
   } catch (cause) {
     // Also a field that is not there, because a bit of its name is another.
     throw new OplogError("DAMAGED", "A segment's header can't be read", { cause, hint: DAMAGED_HINT });
   }
-  throw new OplogError("DAMAGED", `A segment of format version ${version}; this program reads version ${SEGMENT_FORMAT_VERSION}`, {
+  throw new OplogError("DAMAGED", `A segment of format version ${version}; this program reads versions up to ${SEGMENT_FORMAT_VERSION}`, {
     hint: "Use the version of Oplog Collector that wrote the log, or a newer one.",
   });
 }
@@ -155,6 +168,9 @@ function headerOf(stored: StoredHeader): SegmentHeader {
     bytes: stored.bytes,
     counts: stored.counts.map(([namespace, operation, events]) => ({ namespace, operation, events })),
     codec: stored.codec,
+    ...(stored.enc && {
+      encryption: { algorithm: stored.enc.alg, keyId: stored.enc.key, nonce: Buffer.from(stored.enc.nonce.value()) },
+    }),
     ...(stored.source && { source: stored.source }),
     ...(stored.gap && { gap: stored.gap }),
     ...(stored.snapshot && { snapshot: stored.snapshot }),
@@ -163,23 +179,36 @@ function headerOf(stored: StoredHeader): SegmentHeader {
 
 export const hashSegment = (header: Buffer, payload: Buffer): Buffer => createHash("sha256").update(header).update(payload).digest();
 
-/** Gives a segment its number and its place in the chain. `payload` is already compressed with `header.codec`. */
-export function sealSegment(header: SegmentHeader, payload: Buffer): SealedSegment {
-  const bytes = encodeHeader(header);
-  return { number: header.number, header: bytes, payload, hash: hashSegment(bytes, payload) };
+/**
+ * Gives a segment its number and its place in the chain. `payload` is already compressed with `header.codec`. With keys it is encrypted, and the
+ * header sealed with it.
+ */
+export function sealSegment(header: SegmentHeader, payload: Buffer, keys?: Keyring): SealedSegment {
+  const encryption = keys && encryptionBy(keys);
+  const bytes = encodeHeader({ ...header, ...(encryption && { encryption }) });
+  const stored = encryption ? encrypt(payload, bytes, encryption, keys) : payload;
+  return { number: header.number, header: bytes, payload: stored, hash: hashSegment(bytes, stored) };
 }
 
 const DAMAGED_HINT = "Run verify. Restore the store from its own backup, or restore to a time before this segment.";
 
-/** The events of a segment, one after another; throws `DAMAGED` when they are not what was sealed. The hash is checked before anything is believed. */
+/** The events of a segment, one after another; throws `DAMAGED` when they are not what was sealed, `FORBIDDEN` without their key. The hash is checked before anything is believed. */
 export async function readPayload(segment: SealedSegment, known?: SegmentHeader): Promise<Buffer> {
   const damaged = (what: string, cause?: unknown) =>
     new OplogError("DAMAGED", `Segment ${segment.number} ${what}`, { cause, hint: DAMAGED_HINT });
   if (!hashSegment(segment.header, segment.payload).equals(segment.hash)) throw damaged("does not have the hash it was stored with");
   const header = known ?? decodeHeader(segment.header);
+  let compressed = segment.payload;
+  if (header.encryption)
+    try {
+      compressed = decrypt(segment.payload, segment.header, header.encryption, segment.number, segment.keys);
+    } catch (error) {
+      if (error instanceof OplogError) throw error;
+      throw damaged("is not what was sealed with its key", error);
+    }
   let payload: Buffer;
   try {
-    payload = await decompress(header.codec)(segment.payload);
+    payload = await decompress(header.codec)(compressed);
   } catch (error) {
     if (error instanceof OplogError) throw error;
     throw damaged("can't be decompressed", error);

@@ -30,7 +30,7 @@ test("a log that is as it was written is right, and is counted", async () => {
   const seen: number[] = [];
   const verification = await verifyLog(await storeOf(segments), SAMPLE_LOG, (sofar) => seen.push(sofar.segments));
   const bytes = segments.reduce((sum, { payload }) => sum + payload.length, 0);
-  expect(verification).toEqual({ ok: true, segments: segments.length, events: 20, bytes, bad: null });
+  expect(verification).toEqual({ ok: true, segments: segments.length, events: 20, bytes, unread: 0, bad: null });
   expect(seen).toEqual(segments.map(({ number }) => number));
 });
 

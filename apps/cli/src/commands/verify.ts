@@ -32,8 +32,12 @@ async function verify(options: VerifyOptions): Promise<void> {
   if (result.bad) throw damaged(options.name, result);
 }
 
-const soundPart = ({ segments, events, bytes }: Verification): string =>
-  `${count(segments)} segments, ${count(events)} events, ${size(bytes)} of BSON`;
+const soundPart = ({ segments, events, bytes, unread }: Verification): string =>
+  `${count(segments)} segments, ${count(events)} events, ${size(bytes)} of BSON${
+    unread > 0
+      ? `. ${count(unread)} segments are encrypted and no key was given: of them the hashes and the chain were checked, not the events`
+      : ""
+  }`;
 
 function damaged(name: string, { bad, ...sound }: Verification): OplogError {
   // Some problems say already which segment they are about.

@@ -42,6 +42,27 @@ files.open = async (path, ...rest) => {
 };
 syncBuiltinESMExports();
 
+// The object store: an object a segment, in parts when it is large; an object a checkpoint. Loaded only where it is used: it takes its time.
+if (process.env.CHAOS_STORE?.startsWith("s3:")) {
+  const { S3Client } = await import("@aws-sdk/client-s3");
+  const { send } = S3Client.prototype;
+  const CREATE = ["PutObjectCommand", "CompleteMultipartUploadCommand"];
+  /** @this {InstanceType<typeof S3Client>} @param {any[]} args the SDK has one signature a command */
+  S3Client.prototype.send = async function (...args) {
+    const [{ constructor: kind, input }] = args;
+    const key = input.Key ?? "";
+    const creates = CREATE.includes(kind.name);
+    const [segment, checkpoint] = [key.includes("/segments/"), key.includes("/checkpoint-")];
+    if (creates && segment) reached("before-append");
+    if (creates && checkpoint) reached("before-checkpoint");
+    const result = await Reflect.apply(send, this, args);
+    if (segment && kind.name === "UploadPartCommand") reached("mid-append");
+    if (creates && segment) reached("after-append");
+    if (creates && checkpoint) reached("in-checkpoint");
+    return result;
+  };
+}
+
 // The MongoDB store: a document a segment, before it those of its parts when it is large; one document for the checkpoint.
 const { insertOne, replaceOne } = Collection.prototype;
 /** @this {Collection} @param {Parameters<typeof insertOne>} args */

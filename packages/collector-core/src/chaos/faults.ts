@@ -192,8 +192,61 @@ const connectionCutMidway: Fault = {
   },
 };
 
+type Answer = "cut" | "forward-then-cut" | { status: number; code: string; forward?: boolean };
+
+/** More often than the client of the object store tries by itself. */
+const REQUESTS_STRUCK = 3;
+
+const requestStruck = (answer: Answer, how: string): Fault => ({
+  name: `appends to the object store: ${how}`,
+  async strike({ place }) {
+    const { proxy } = place.objects!;
+    let struck = 0;
+    proxy.onRequest(({ method, url = "" }) => {
+      if (method !== "PUT" || !url.includes("/segments/") || struck === REQUESTS_STRUCK) return "forward";
+      struck++;
+      return answer;
+    });
+    await waitFor("appends to be struck", () => struck === REQUESTS_STRUCK);
+    proxy.heal();
+  },
+});
+
+const objectStoreFrozen: Fault = {
+  name: `SIGSTOP of the object store for ${FROZEN_MS / 1000} s`,
+  async strike({ place }) {
+    const { server } = place.objects!;
+    server.pause();
+    await sleep(FROZEN_MS);
+    server.resume();
+  },
+};
+
+/** In the short form what differs from other sinks: the rest is the collector's, and strikes it there. */
+const objectStoreFaults = (): Fault[] =>
+  timesOver([
+    [killedAtRandom, 1, 8],
+    [killedWhileStarting, 0, 2],
+    [killedAt("before-append"), 0, 2],
+    [killedAt("after-append"), 1, 2],
+    [killedAt("mid-append"), 1, 2],
+    [killedAt("before-checkpoint"), 0, 2],
+    [killedAt("in-checkpoint"), 0, 2],
+    [collectorFrozen, 0, 1],
+    [failover, 0, 2],
+    [objectStoreFrozen, 0, 2],
+    [requestStruck("cut", "the connection ends before they arrive"), 0, 3],
+    [requestStruck("forward-then-cut", "the connection ends before the answer"), 1, 3],
+    [requestStruck({ status: 500, code: "InternalError", forward: true }, "500 although it was done"), 1, 3],
+    [requestStruck({ status: 503, code: "SlowDown" }, "503"), 0, 3],
+  ]);
+
+const timesOver = (table: [Fault, number, number][]): Fault[] =>
+  table.flatMap(([fault, short, full]) => Array<Fault>(scaled(short, full)).fill(fault));
+
 /** How often each fault strikes: [short, full]. */
 export function faultsFor({ place, source }: { place: LogPlace; source: ReplicaSet }): Fault[] {
+  if (place.objects) return objectStoreFaults();
   const table: [Fault, number, number][] = [
     [killedAtRandom, 1, 8],
     [killedWhileStarting, 1, 2],
@@ -201,7 +254,7 @@ export function faultsFor({ place, source }: { place: LogPlace; source: ReplicaS
     [killedAt("after-append"), 1, 2],
     [killedAt("mid-append"), 1, 2],
     [killedAt("before-checkpoint"), 1, 2],
-    [killedAt("in-checkpoint"), 1, 2],
+    [killedAt("in-checkpoint"), 0, 2],
     [collectorFrozen, 1, 1],
   ];
   if (source.members.length > 1)
@@ -216,5 +269,5 @@ export function faultsFor({ place, source }: { place: LogPlace; source: ReplicaS
       [connectionDropped("forward-then-destroy", "as an append arrives"), 1, 2],
       [connectionCutMidway, 1, 2],
     );
-  return table.flatMap(([fault, short, full]) => Array<Fault>(scaled(short, full)).fill(fault));
+  return timesOver(table);
 }

@@ -52,9 +52,9 @@ export const mutants: readonly Mutant[] = [
     fault: "an event that does not fit into the segment is skipped",
     edits: [
       [
-        "segment-writer.ts",
-        "if (open.events > 0 && open.bytes + size > limits.bytes) break;",
-        "if (open.events > 0 && open.bytes + size > limits.bytes) { end++; continue; }",
+        "open-segment.ts",
+        "if (this.events > 0 && this.bytes + size > this.limits.bytes) break;",
+        "if (this.events > 0 && this.bytes + size > this.limits.bytes) { end++; continue; }",
       ],
     ],
     shows: /lacks event|wrong size|position that is not durable/,

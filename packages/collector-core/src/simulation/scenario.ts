@@ -1,4 +1,4 @@
-import type { SegmentLimits } from "../segment-writer.js";
+import type { SegmentLimits } from "../open-segment.js";
 import type { HistoryShape } from "./history.js";
 import { Random } from "./random.js";
 

@@ -1,11 +1,13 @@
 import { fileURLToPath } from "node:url";
 import { OplogError } from "../errors.js";
+import { type Keyring, keysFromEnvironment } from "../keyring.js";
 import { redactUri } from "../redact.js";
 import type { StoreLocation } from "../store.js";
 import { resolveUri } from "../uri.js";
 import { fileStoreLocation } from "./file-store.js";
 import { mongodbStoreLocation } from "./mongodb-location.js";
 import { s3StoreLocation } from "./s3-store.js";
+import { locationWithKeys } from "./with-keys.js";
 
 const OPENERS: Record<string, (uri: string) => StoreLocation | Promise<StoreLocation>> = {
   mongodb: mongodbStoreLocation,
@@ -13,6 +15,11 @@ const OPENERS: Record<string, (uri: string) => StoreLocation | Promise<StoreLoca
   file: openFileStore,
   s3: s3StoreLocation,
 };
+
+export interface OpenStoreOptions {
+  /** What its logs are encrypted with. @default those of OPLOG_STORE_KEY_FILE or OPLOG_STORE_KEY, if set */
+  keys?: Keyring | undefined;
+}
 
 /**
  * Opens the place behind a store's URI: `mongodb://…`, `mongodb+srv://…`, `file:///…` or `s3://…`, or a reference to one (`env:NAME`, `file-ref:PATH`).
@@ -23,7 +30,7 @@ const OPENERS: Record<string, (uri: string) => StoreLocation | Promise<StoreLoca
  * for await (const { number } of store.headers({ reverse: true })) …
  * ```
  */
-export async function openStore(uri: string): Promise<StoreLocation> {
+export async function openStore(uri: string, { keys = keysFromEnvironment() }: OpenStoreOptions = {}): Promise<StoreLocation> {
   const resolved = resolveUri(uri);
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(resolved)?.[1]?.toLowerCase();
   const opener = scheme !== undefined && Object.hasOwn(OPENERS, scheme) ? OPENERS[scheme] : undefined;
@@ -40,7 +47,8 @@ export async function openStore(uri: string): Promise<StoreLocation> {
           .join(", ")}, and env:NAME or file-ref:PATH for a URI kept elsewhere.`,
       },
     );
-  return opener(resolved);
+  const location = await opener(resolved);
+  return keys ? locationWithKeys(location, keys) : location;
 }
 
 function openFileStore(uri: string): StoreLocation {

@@ -132,12 +132,13 @@ export class SnapshotWriter {
         snapshot: encodeRecord(record),
       },
       compressed,
+      this.store.keys,
     );
     await this.appendPatiently(segment);
     this.number = segment.number;
     this.hash = segment.hash;
     this.position = to;
-    this.storedBytes += segment.header.length + compressed.length;
+    this.storedBytes += segment.header.length + segment.payload.length;
   }
 
   private async appendPatiently(segment: Parameters<typeof appendOnce>[1]): Promise<void> {
