@@ -11,6 +11,7 @@ import { changeStreamDrain, oplogDrain } from "./capture-drain.mjs";
 import { captureProfile } from "./capture-profile.mjs";
 import { liveLag } from "./live-lag.mjs";
 import { describeMachine, loadAverage } from "./machine.mjs";
+import { managerFigures } from "./manager.mjs";
 import { printFigure, saveResults } from "./report.mjs";
 import { Servers } from "./servers.mjs";
 import { verifyRate } from "./verify-rate.mjs";
@@ -26,6 +27,7 @@ const FIGURES = {
   "live-lag": liveLag,
   "verify-rate": verifyRate,
   apply: applyRate,
+  manager: managerFigures,
 };
 
 const USAGE = `npm run bench -- [options]

@@ -10,7 +10,7 @@ import type { CollectorStatus, StatusBoard } from "./status.js";
 import type { Checkpoint } from "./store.js";
 
 /** How often lag, headroom and a stalled stream are looked at. */
-const OBSERVE_INTERVAL_MS = 5_000;
+const OBSERVE_INTERVAL_MS = 10_000;
 
 export interface ObserverOptions {
   source: Pick<Source, "newest" | "oplogWindow">;
@@ -65,7 +65,7 @@ export class Observer {
     const { source, writer } = this.options;
     try {
       const window = await source.oplogWindow();
-      this.lookForStall(await source.newest());
+      this.lookForStall("newest" in window ? window.newest : await source.newest());
       return headroomMs(window, writer.head.position.clusterTime);
     } catch (error) {
       return { headroomMs: null, headroomUnknown: describeError(error).message };

@@ -67,8 +67,8 @@ export interface Store extends Sink {
 export interface StoreLocation {
   /** Opens the log of that name, making it when it does not exist. */
   log(name: string): Promise<Store>;
-  /** The names of the logs that hold at least one segment. */
-  names(): Promise<string[]>;
+  /** The names of the logs that hold at least one segment; with a prefix, of those that begin with it: a look at one log need not look at all. */
+  names(prefix?: string): Promise<string[]>;
   /** The server processes behind it (`topologyVersion.processId`) and the database: what tells a collector that it would capture itself. */
   readonly deployment?: { processIds: string[]; database: string };
   close(): Promise<void>;

@@ -1,6 +1,7 @@
 import type { Cluster, ClusterStatus } from "./cluster.js";
 import { type ClusterView, viewOf } from "./cluster-view.js";
 import type { ManagerEvent } from "./manager-api.js";
+import { shownState } from "./shown-state.js";
 import type { Look } from "./supervisor.js";
 
 /** What this node knows of all clusters: from its last look at the metadata database, and newer, from its own collectors. Tells who asks of changes. */
@@ -75,12 +76,13 @@ export class RegisteredClusters {
   }
 
   private tellCluster(cluster: Cluster): void {
-    const view = this.view(cluster);
     const { generation, status, updatedAt, task, log } = cluster;
-    const mark = JSON.stringify([generation, status.at, updatedAt, task, log?.at, view.state, view.node, view.error?.message]);
+    const owner = this.ownerOf(cluster.id);
+    const { state, error } = shownState(cluster, owner);
+    const mark = [generation, +status.at, +updatedAt, task?.kind, task?.generation, log?.at, state, owner, error?.message].join(" ");
     if (this.told.get(cluster.id) === mark) return;
     this.told.set(cluster.id, mark);
-    this.tell({ kind: "cluster", cluster: view });
+    if (this.listeners.size > 0) this.tell({ kind: "cluster", cluster: viewOf(cluster, owner) });
   }
 }
 

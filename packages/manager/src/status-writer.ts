@@ -5,7 +5,7 @@ import type { Registry } from "./registry.js";
 import { Repeat } from "./repeat.js";
 
 /** How often figures are written for other nodes to see; states are written at once. */
-const FIGURES_INTERVAL_MS = 2_000;
+const FIGURES_INTERVAL_MS = 5_000;
 
 /** Writes what this node says of its clusters, many in one command; what could not be written is tried again until it is. */
 export class StatusWriter {

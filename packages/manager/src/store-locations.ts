@@ -76,7 +76,7 @@ export class StoreLocations {
     let open = true;
     return {
       log: (name) => location.log(name),
-      names: () => location.names(),
+      names: (prefix) => location.names(prefix),
       get deployment() {
         return location.deployment;
       },

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { parseLogName, type StoreLocation } from "@oplog-collector/collector-core";
+import { type StoreLocation, snapshotLogName } from "@oplog-collector/collector-core";
 import { checkNotHeld } from "@oplog-collector/restore";
 
 /** A collector whose manager was killed ends within 5 s; what it still has under way must not land in the emptied log. */
@@ -20,9 +20,7 @@ export async function wipeLog(location: StoreLocation, name: string): Promise<vo
       // Silent for longer than any collector is: gone for good.
       if (age < SILENT_MS) await new Promise((resolve) => setTimeout(resolve, LAST_WRITER_MS));
     }
-    for (const found of await location.names()) {
-      const { log, snapshot } = parseLogName(found);
-      if (log !== name || snapshot === undefined) continue;
+    for (const found of await location.names(snapshotLogName(name, ""))) {
       const copy = await location.log(found);
       await copy.remove();
       await copy.close();

@@ -20,6 +20,11 @@ export const namingCases: PlacedCase[] = [
         (await location.names()).toSorted(),
         names.filter((name) => name !== "a" && name !== "a_b"),
       );
+      for (const prefix of ["a", "a@", "a@s", "only-a-snapshot@", "B", "x", ".", "nothing"])
+        assert.deepEqual(
+          (await location.names(prefix)).toSorted(),
+          names.filter((name) => name !== "a" && name !== "a_b" && name.startsWith(prefix)),
+        );
     },
   },
   {

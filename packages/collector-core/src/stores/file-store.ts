@@ -17,7 +17,7 @@ import {
   syncFolder,
 } from "./durable-file.js";
 import { fileFailure } from "./file-failure.js";
-import { isLogName } from "./found-log-name.js";
+import { isLogName, mayHold } from "./found-log-name.js";
 import { decodeSegment, encodeSegment, readSegmentHeader } from "./segment-file.js";
 import { GROUP_NAME, groupName, groupOf, SEGMENT_NAME, SEGMENTS_IN_GROUP, segmentName } from "./segment-names.js";
 
@@ -37,16 +37,18 @@ export function fileStoreLocation(directory: string): StoreLocation {
   const root = resolve(directory);
   return {
     log: async (name) => new FileStore(root, name),
-    names: () => namesOf(root).catch((error) => Promise.reject(fileFailure(error, `The directory ${root} can't be read`))),
+    names: (prefix) => namesOf(root, prefix).catch((error) => Promise.reject(fileFailure(error, `The directory ${root} can't be read`))),
     close: async () => {},
   };
 }
 
-async function namesOf(root: string): Promise<string[]> {
+async function namesOf(root: string, prefix = ""): Promise<string[]> {
   const found: string[] = [];
   for (const log of await logFoldersIn(root)) {
+    if (!mayHold(log, prefix)) continue;
     const snapshots = await logFoldersIn(join(root, log, "snapshots"), (id) => snapshotLogName(log, id));
-    for (const name of [log, ...snapshots]) if (await new FileStore(root, name).hasSegments()) found.push(name);
+    for (const name of [log, ...snapshots].filter((one) => one.startsWith(prefix)))
+      if (await new FileStore(root, name).hasSegments()) found.push(name);
   }
   return found.sort();
 }

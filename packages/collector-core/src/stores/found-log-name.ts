@@ -8,3 +8,6 @@ export function isLogName(name: string): boolean {
     return false;
   }
 }
+
+/** Whether the log's own folder can hold a name with that beginning: its own, or that of one of its base snapshots. */
+export const mayHold = (log: string, prefix: string): boolean => log.startsWith(prefix) || prefix.startsWith(`${log}@`);

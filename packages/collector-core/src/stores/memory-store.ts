@@ -18,7 +18,8 @@ export function memoryStoreLocation(): StoreLocation {
       logs.set(name, log);
       return memoryStore(log);
     },
-    names: async () => [...logs].flatMap(([name, log]) => (log.segments.size > 0 ? [name] : [])).sort(),
+    names: async (prefix = "") =>
+      [...logs].flatMap(([name, log]) => (log.segments.size > 0 && name.startsWith(prefix) ? [name] : [])).sort(),
     close: async () => {},
   };
 }

@@ -44,7 +44,7 @@ export async function mongodbStoreLocation(uri: string, { documentBytes = DOCUME
       parseLogName(name);
       return new MongodbStore(db, name, documentBytes);
     },
-    names: () => namesIn(db),
+    names: (prefix) => namesIn(db, prefix),
     get deployment() {
       return { processIds: processIds.list(), database: parsed.database };
     },
@@ -76,12 +76,14 @@ function watchProcessIds(client: MongoClient): { add(id: unknown): void; list():
   };
 }
 
-async function namesIn(db: Db): Promise<string[]> {
+async function namesIn(db: Db, prefix = ""): Promise<string[]> {
   const found: string[] = [];
-  for await (const { name } of db.listCollections({ name: { $regex: `^${SEGMENTS_PREFIX}` } }, { nameOnly: true })) {
+  // None of the characters of a log's name means anything in a pattern.
+  const named = isLogName(prefix.replace(/@$/, "")) ? prefix : "";
+  for await (const { name } of db.listCollections({ name: { $regex: `^${SEGMENTS_PREFIX}${named}` } }, { nameOnly: true })) {
     const log = name.slice(SEGMENTS_PREFIX.length);
     // The collections of parts, for one, have no log's name: it can't hold a dot.
-    if (isLogName(log) && (await new MongodbStore(db, log).hasSegments())) found.push(log);
+    if (isLogName(log) && log.startsWith(prefix) && (await new MongodbStore(db, log).hasSegments())) found.push(log);
   }
   return found.sort();
 }

@@ -3,7 +3,7 @@ import type { SealedSegment } from "../segment.js";
 import type { Checkpoint, Store, StoredHeader, StoreLocation } from "../store.js";
 import { CHECKPOINT_NAME, CheckpointSequence, checkpointName } from "./checkpoint-sequence.js";
 import { numbersOf } from "./durable-file.js";
-import { isLogName } from "./found-log-name.js";
+import { isLogName, mayHold } from "./found-log-name.js";
 import { S3Bucket } from "./s3-bucket.js";
 import { s3Client } from "./s3-client.js";
 import { parseS3StoreUri } from "./s3-uri.js";
@@ -31,16 +31,18 @@ export async function s3StoreLocation(uri: string): Promise<StoreLocation> {
   }
   return {
     log: async (name) => new S3Store(bucket, name),
-    names: () => namesIn(bucket),
+    names: (prefix) => namesIn(bucket, prefix),
     close: async () => bucket.close(),
   };
 }
 
-async function namesIn(bucket: S3Bucket): Promise<string[]> {
+async function namesIn(bucket: S3Bucket, prefix = ""): Promise<string[]> {
   const found: string[] = [];
   for (const log of await logFoldersIn(bucket, "")) {
+    if (!mayHold(log, prefix)) continue;
     const snapshots = await logFoldersIn(bucket, `${log}/snapshots/`, (id) => snapshotLogName(log, id));
-    for (const name of [log, ...snapshots]) if (await new S3Store(bucket, name).hasSegments()) found.push(name);
+    for (const name of [log, ...snapshots].filter((one) => one.startsWith(prefix)))
+      if (await new S3Store(bucket, name).hasSegments()) found.push(name);
   }
   return found.sort();
 }

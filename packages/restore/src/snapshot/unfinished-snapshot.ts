@@ -30,8 +30,8 @@ export interface Unfinished {
 
 /** The snapshots of a log, by id, the oldest first. */
 export async function snapshotIds(location: StoreLocation, log: string): Promise<string[]> {
-  const names = (await location.names()).map(parseLogName);
-  return names.flatMap(({ log: of, snapshot }) => (of === log && snapshot !== undefined && snapshot !== HOLD_ID ? [snapshot] : [])).sort();
+  const names = (await location.names(snapshotLogName(log, ""))).map(parseLogName);
+  return names.flatMap(({ snapshot }) => (snapshot !== undefined && snapshot !== HOLD_ID ? [snapshot] : [])).sort();
 }
 
 /**
