@@ -180,6 +180,7 @@ export class ApplyRun {
     // An entry of the oplog may hold operations on several collections, each with its UUID.
     const decided =
       !base || time > base.until ? "forward" : base.decide(operation.uuid ?? collectionUuid({ bytes: event, format }), operation, time);
+    if (decided !== "skip" && operation.byClient) return operation.byClient.upserts ? "upsert" : "converge";
     // The target has users of its own.
     return decided === "forward" && operation.namespace.startsWith("admin.system.") ? "converge" : decided;
   }
@@ -196,7 +197,7 @@ export class ApplyRun {
 
   /** A write that an interrupted run may have applied. */
   private async writeAgain(write: Write, namespace: string, facts: CollectionFacts, place: EventPlace, mode: ApplyMode): Promise<void> {
-    if (!facts.unique) return this.lanes.add(write, namespace, facts, place, "converge");
+    if (!facts.unique) return this.lanes.add(write, namespace, facts, place, mode === "forward" ? "converge" : mode);
     const reached = await this.lanes.unique.reachedBy(namespace);
     if (!reached || comparePlaces(place, reached) > 0) await this.lanes.add(write, namespace, facts, place, mode);
   }

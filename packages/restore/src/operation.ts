@@ -2,6 +2,11 @@
 export type Operation = (Write | Ddl) & {
   /** Of the collection, as 32 hex digits, where the event holds operations on several. */
   uuid?: string;
+  /**
+   * Set for what a client ran by `applyOps` itself: an insert of what is there has replaced it, an update of what is not there has made it, if
+   * `alwaysUpsert` was not false.
+   */
+  byClient?: { upserts: boolean };
 };
 
 /** A change of one document. */

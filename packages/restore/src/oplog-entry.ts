@@ -65,7 +65,9 @@ export class OplogEntryReader implements EventReader {
 
 async function decodeTransaction(last: Buffer, find: FindEntry): Promise<Decoded> {
   const operations: Operation[] = [];
-  for (const part of await transactionParts(last, fieldsOf(last).o, find)) decodeParts(part, operations);
+  const { o } = fieldsOf(last);
+  for (const part of await transactionParts(last, o, find)) decodeParts(part, operations);
+  if (!rawElement(last, "txnNumber")) for (const operation of operations) operation.byClient = { upserts: !isFalse(o, "alwaysUpsert") };
   return { operations };
 }
 
@@ -107,6 +109,11 @@ function firstElement(bytes: Buffer): RawElement {
 const isTrue = (bytes: Buffer, name: string): boolean => {
   const value = rawValue(bytes, name);
   return value?.type === BSON_TYPE.bool && value.bytes[0] === 1;
+};
+
+const isFalse = (bytes: Buffer, name: string): boolean => {
+  const value = rawValue(bytes, name);
+  return value?.type === BSON_TYPE.bool && value.bytes[0] === 0;
 };
 
 /** The `applyOps` of all entries of the transaction that ends with `last`, the oldest first. */
@@ -210,8 +217,7 @@ function decodeCommand(db: string, command: string, o: Buffer): Ddl[] {
     case "dropDatabase":
       return [{ kind: "dropDatabase", namespace: db }];
     case "renameCollection": {
-      const dropped = rawValue(o, "dropTarget");
-      const dropTarget = dropped !== undefined && !(dropped.type === BSON_TYPE.bool && dropped.bytes[0] === 0);
+      const dropTarget = rawElement(o, "dropTarget") !== undefined && !isFalse(o, "dropTarget");
       return [{ kind: "rename", namespace: name, to: rawString(rawValue(o, "to")!.bytes), dropTarget }];
     }
     default:

@@ -23,8 +23,9 @@ export interface Statement {
  * `forward`: the target is in the state in which the source made the change.
  * `converge`: the change, or later ones, may have been applied before (after an interruption, over a copy read while it was written): the
  * statement leads to the same end from there, and a document that is not there is no error.
+ * `upsert`: the same, and an update of a document that is not there makes it.
  */
-export type ApplyMode = "forward" | "converge";
+export type ApplyMode = "forward" | "converge" | "upsert";
 
 export function encodeWrite(write: Write, mode: ApplyMode): Statement {
   switch (write.kind) {
@@ -35,13 +36,14 @@ export function encodeWrite(write: Write, mode: ApplyMode): Statement {
       // A document that later events delete is not there yet or no more: then it does no harm to make it.
       return {
         command: "update",
-        bytes: updateStatement(filterOf(write), wholeDocument(write.bytes), mode === "converge"),
+        bytes: updateStatement(filterOf(write), wholeDocument(write.bytes), mode !== "forward"),
         mustMatch: mode === "forward",
       };
     case "diff": {
       const filter = filterOf(write);
       const exact = () => encodeResolved(write, write.bytes);
       if (mode === "converge") return { command: "update", bytes: exact(), mustMatch: false };
+      if (mode === "upsert") return { command: "update", bytes: updateStatement(filter, diffUpdate(write.bytes), true), mustMatch: false };
       const set = onlySet(write.bytes);
       if (set) return { command: "update", bytes: setStatement(filter, set), mustMatch: true, exact };
       const modifiers = diffModifiers(write.bytes);
