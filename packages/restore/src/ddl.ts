@@ -36,7 +36,9 @@ export async function runDdl(client: MongoClient, ddl: Ddl, again: boolean): Pro
       return collMod(client, ddl.namespace, ddl.options);
     case "drop":
       // With the view of a time series, whose drop comes before theirs, the server has dropped the buckets as well.
-      return tolerate(again || isBuckets(collection) ? [NAMESPACE_NOT_FOUND] : [], () => run({ drop: collection }));
+      return tolerate(again || isBuckets(collection) ? [NAMESPACE_NOT_FOUND] : [], () =>
+        isStoredCode(collection) ? applyOps(client, [command(dbName, stringElement("drop", collection))]) : run({ drop: collection }),
+      );
     case "dropDatabase":
       await run({ dropDatabase: 1 });
       return;
@@ -53,6 +55,13 @@ export async function runDdl(client: MongoClient, ddl: Ddl, again: boolean): Pro
 const isServersOwn = (db: string, collection: string): boolean =>
   collection === "system.views" || (db === "admin" && collection.startsWith("system."));
 
+/** The command refuses to drop it; with its database the server does. */
+const isStoredCode = (collection: string): boolean => collection === "system.js";
+
+/** An oplog entry of a command on a database. */
+const command = (db: string, ...elements: Buffer[]): Buffer =>
+  document([stringElement("op", "c"), stringElement("ns", `${db}.$cmd`), documentElement("o", document(elements))]);
+
 async function create(client: MongoClient, db: string, collection: string, options: Buffer): Promise<void> {
   const viewOn = rawElement(options, "viewOn");
   if (viewOn && isBuckets(rawString(options, viewOn.valueStart))) {
@@ -62,13 +71,7 @@ async function create(client: MongoClient, db: string, collection: string, optio
   // `create` refuses the first two, which only the server itself may set, and would add an index on `_id` that the third does not have.
   const withoutIndex = !viewOn && !rawElement(options, "idIndex") && !rawElement(options, "clusteredIndex");
   if (isBuckets(collection) || rawElement(options, "temp") || withoutIndex)
-    return applyOps(client, [
-      document([
-        stringElement("op", "c"),
-        stringElement("ns", `${db}.$cmd`),
-        documentElement("o", document([stringElement("create", collection), ...elementsOf(options)])),
-      ]),
-    ]);
+    return applyOps(client, [command(db, stringElement("create", collection), ...elementsOf(options))]);
   await client.db(db).command({ create: collection, ...rawFields(options), ...DDL_WRITE_CONCERN });
 }
 

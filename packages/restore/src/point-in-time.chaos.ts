@@ -3,24 +3,43 @@ import {
   clusterTime,
   formatClusterTime,
   ordinalOf,
+  parseTime,
+  rawValue,
   readEvents,
   type Store,
   secondsOf,
+  tokenData,
 } from "@oplog-collector/collector-core";
 import { MongoClient } from "mongodb";
 import { expect, test } from "vitest";
 import { startReplicaSet } from "../../../scripts/replica-set.mjs";
+import { record } from "../../collector-core/src/chaos/results.js";
 import { CHAOS_SEED, scaled } from "../../collector-core/src/chaos/scale.js";
 import { DdlLoad, seededRandom } from "./chaos/ddl-load.js";
 import { type DeploymentState, differences, dropUserData, readState } from "./chaos/deployment-state.js";
 import { RecordedLog } from "./chaos/recorded-log.js";
 import { restore } from "./restore.js";
 import { takeSnapshot } from "./snapshot/take-snapshot.js";
+import { wholeMoment } from "./whole-transactions.js";
 
-const POINTS = Number(process.env.CHAOS_POINTS) || scaled(20, 1_000);
+const POINTS = Number(process.env.CHAOS_POINTS) || scaled(10, 1_000);
 
 /** A new base this often: a restore then applies what happened since, and many snapshots are taken under load. */
-const POINTS_PER_SNAPSHOT = scaled(7, 20);
+const POINTS_PER_SNAPSHOT = scaled(5, 20);
+
+/** The longest the load runs between two points: what a restore has to apply grows with it. */
+const BETWEEN_MS = 100;
+
+/** Which of the moments is asked for at which a state holds, in turn. */
+const MOMENTS = [
+  "at the last event",
+  "just before the next event",
+  "when it was seen",
+  "between two events",
+  "inside the next transaction, by a token",
+] as const;
+
+const INSIDE = MOMENTS.length - 1;
 
 /** A state of the source that held from the newest event at or before it until the next event. */
 interface Point {
@@ -40,15 +59,25 @@ test(
     const { location, log, name } = recorded;
     const points = await recordPoints(source.uri, random, () => takeSnapshot({ source: source.uri, location, log: name }));
     await recorded.caughtUp();
-    const times = await boundaries(log, points, random);
+    const { times, events } = await boundaries(log, points, random);
     await using client = new MongoClient(target.uri);
     for (const [index, { at, state }] of points.entries()) {
       await dropUserData(client);
-      const to = times[index]!;
+      const { to, notes } = await wholeMoment(log, parseTime(times[index]!));
+      if (index % MOMENTS.length === INSIDE) expect(notes).toEqual([expect.stringContaining("inside the transaction")]);
       await restore({ location, log: name, target: target.uri, to });
-      const told = `restored to ${formatClusterTime(to)}, state of ${formatClusterTime(at)}, seed ${CHAOS_SEED}`;
+      const told = `restored to ${times[index]} (${MOMENTS[index % MOMENTS.length]}), state of ${formatClusterTime(at)}, seed ${CHAOS_SEED}`;
       expect(differences(state, await readState(client)), told).toEqual([]);
     }
+    record("Point in time: snapshot and log restored to any moment", {
+      seed: CHAOS_SEED,
+      "events in the log": events,
+      snapshots: Math.ceil(POINTS / POINTS_PER_SNAPSHOT),
+      ...Object.fromEntries(
+        MOMENTS.map((moment, index) => [`moments ${moment}`, points.filter((_, at) => at % MOMENTS.length === index).length]),
+      ),
+      "restores whose target differed": 0,
+    });
   },
   (120 + POINTS * 20) * SECONDS,
 );
@@ -60,37 +89,59 @@ async function recordPoints(uri: string, random: () => number, snapshot: () => P
   load.start(3);
   while (points.length < POINTS) {
     if (points.length % POINTS_PER_SNAPSHOT === 0) await snapshot();
-    await new Promise((resolve) => setTimeout(resolve, random() * 250));
+    await new Promise((resolve) => setTimeout(resolve, random() * BETWEEN_MS));
     points.push(
       await load.paused(async (client) => {
         // A note makes sure that what is covered comes to this moment.
         const { operationTime } = await client.db("admin").command({ appendOplogNote: 1, data: { point: points.length } });
-        return { at: operationTime.toBigInt() as ClusterTime, state: await readState(client) };
+        const state = await readState(client);
+        if (points.length % MOMENTS.length === INSIDE) await transfer(client);
+        return { at: operationTime.toBigInt() as ClusterTime, state };
       }),
     );
   }
   return points;
 }
 
-/**
- * A state holds from its last event to just before the next one. Which of these moments is asked for goes round: the last event itself, just before
- * the next event (often in the same second), the moment at which it was seen, any moment between.
- */
-async function boundaries(log: Store, points: Point[], random: () => number): Promise<ClusterTime[]> {
-  const last = points.map((): ClusterTime => 0n);
-  const next = points.map((): ClusterTime => 0n);
-  for await (const { clusterTime: time } of readEvents(log)) {
-    for (const [index, { at }] of points.entries()) {
-      if (time <= at) last[index] = time;
-      else if (next[index] === 0n) next[index] = time;
-    }
+/** A transaction of some events that is the first thing to happen after a point. */
+async function transfer(client: MongoClient): Promise<void> {
+  const accounts = client.db("bank").collection<{ _id: string; balance: number }>("accounts");
+  await client.withSession((session) =>
+    session.withTransaction(async () => {
+      await accounts.updateOne({ _id: "a" }, { $inc: { balance: -1 } }, { session, upsert: true });
+      await accounts.updateOne({ _id: "b" }, { $inc: { balance: 1 } }, { session, upsert: true });
+    }),
+  );
+}
+
+/** The moments to restore to, as users write them. A state holds from its last event to just before the next one. */
+async function boundaries(log: Store, points: Point[], random: () => number): Promise<{ times: string[]; events: number }> {
+  const around: { last: ClusterTime; next?: { time: ClusterTime; bytes: Buffer } }[] = [];
+  let before: ClusterTime = 0n;
+  let events = 0;
+  for await (const { clusterTime: time, bytes } of readEvents(log)) {
+    while (around.length < points.length && time > points[around.length]!.at) around.push({ last: before, next: { time, bytes } });
+    before = time;
+    events++;
   }
-  return points.map(({ at }, index) => {
-    const end = next[index] === 0n ? at : next[index]! - 1n;
+  while (around.length < points.length) around.push({ last: before });
+  const times = points.map(({ at }, index) => {
+    const { last, next } = around[index]!;
+    const end = next ? next.time - 1n : at;
     // An ordinal of zero belongs to no event: the last of the second before does.
-    const before = ordinalOf(end) === 0xffffffff ? clusterTime(secondsOf(end), 0) : end;
-    return [last[index]!, before > at ? before : at, at, last[index]! + BigInt(Math.floor(random() * Number(at - last[index]!)))][
-      index % 4
-    ]!;
+    const justBefore = ordinalOf(end) === 0xffffffff ? clusterTime(secondsOf(end), 0) : end;
+    switch (index % MOMENTS.length) {
+      case 0:
+        return formatClusterTime(last);
+      case 1:
+        return formatClusterTime(justBefore > at ? justBefore : at);
+      case 2:
+        return formatClusterTime(at);
+      case 3:
+        return formatClusterTime(last + BigInt(Math.floor(random() * Number(at - last))));
+      default:
+        return tokenData(rawValue(next!.bytes, "_id")!.bytes);
+    }
   });
+  return { times, events };
 }

@@ -270,6 +270,7 @@ describe("a restore refuses", () => {
       .insertMany([{ _id: 1 as never }, { _id: 2 as never }]);
     const before = await recorded.caughtUp();
     await expect(restore({ location, log, target: two.targetSet.uri, to: before })).rejects.toEqual(failsWith("OUTSIDE_COVERAGE"));
+    for (const client of [two.source, two.target]) await client.db("shop").collection("system.js").insertOne({ value: 1 });
     const { id, restorableFrom } = await takeSnapshot({ source: two.sourceSet.uri, location, log });
     await expect(restore({ location, log, target: two.targetSet.uri, to: restorableFrom - 1n })).rejects.toEqual(
       failsWith("OUTSIDE_COVERAGE"),
@@ -291,6 +292,7 @@ describe("a restore refuses", () => {
 
     await restore({ location, log, target: two.targetSet.uri, to, force: true });
     const restored = await readState(two.target);
+    expect(restored["shop.system.js"]).toBe((await readState(two.source))["shop.system.js"]);
     expect(restored["shop.items"]).toBe((await readState(two.source))["shop.items"]);
     expect(restored["shop.others"]).toBe(held["shop.others"]);
 

@@ -1,5 +1,6 @@
 import { identifyDeployment, type SourceIdentity } from "@oplog-collector/collector-core";
 import type { MongoClient } from "mongodb";
+import { runDdl } from "../ddl.js";
 import { PROGRESS_DATABASE } from "../routing.js";
 
 /** Databases that every deployment has by itself, and ours. */
@@ -28,17 +29,5 @@ export async function isSource(client: MongoClient, source: SourceIdentity | nul
 export async function dropNamespaces(client: MongoClient, namespaces: readonly string[]): Promise<void> {
   // Views and time series first: dropping the view of a time series drops its buckets as well, but not the other way round.
   const order = (namespace: string) => (namespace.includes(".system.") ? 1 : 0);
-  for (const namespace of namespaces.toSorted((a, b) => order(a) - order(b))) {
-    const dot = namespace.indexOf(".");
-    await client
-      .db(namespace.slice(0, dot))
-      .command({ drop: namespace.slice(dot + 1), writeConcern: { w: "majority" } })
-      .catch(ignoreMissing);
-  }
-}
-
-const NAMESPACE_NOT_FOUND = 26;
-
-function ignoreMissing(error: unknown): void {
-  if ((error as { code?: unknown }).code !== NAMESPACE_NOT_FOUND) throw error;
+  for (const namespace of namespaces.toSorted((a, b) => order(a) - order(b))) await runDdl(client, { kind: "drop", namespace }, true);
 }
