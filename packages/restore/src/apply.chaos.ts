@@ -1,19 +1,44 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
+import { setTimeout as sleep } from "node:timers/promises";
 import { formatClusterTime } from "@oplog-collector/collector-core";
 import { MongoClient } from "mongodb";
 import { expect, test } from "vitest";
-import { guardProcess, releaseProcess } from "../../../scripts/orphan-guard.mjs";
 import { startReplicaSet } from "../../../scripts/replica-set.mjs";
+import { startProxy } from "../../../scripts/tcp-proxy.mjs";
+import type { WireMessage } from "../../../scripts/wire-messages.mjs";
+import { record } from "../../collector-core/src/chaos/results.js";
 import { CHAOS_SEED, scaled } from "../../collector-core/src/chaos/scale.js";
 import { apply } from "./apply.js";
 import { DdlLoad, seededRandom } from "./chaos/ddl-load.js";
 import { differences, dropUserData, readState } from "./chaos/deployment-state.js";
+import { killedAt, nth } from "./chaos/killed-command.js";
 import { RecordedLog } from "./chaos/recorded-log.js";
+import { PROGRESS_DATABASE } from "./routing.js";
 
-const OPLOG = fileURLToPath(new URL("../../../apps/cli/bin/oplog.js", import.meta.url));
 const SECONDS = 1_000;
+
+/** Writes that a run may do before it is killed: the DDL of the load makes many more of them than all runs together may do. */
+const MOST_WRITES = 8;
+
+const WRITES = new Set(["insert", "update", "delete", "create", "createIndexes", "drop", "renameCollection", "applyOps"]);
+
+const isWriteOfUserData = ({ command, document }: WireMessage): boolean => WRITES.has(command) && document.$db !== PROGRESS_DATABASE;
+
+type Member = Awaited<ReturnType<Awaited<ReturnType<typeof startReplicaSet>>["primary"]>>;
+
+async function killPrimary(primary: Member): Promise<void> {
+  await primary.kill();
+  await sleep(SECONDS);
+  await primary.start();
+}
+
+/** Longer than an election takes, so that another member takes over. */
+async function freezePrimary(primary: Member): Promise<void> {
+  await primary.pause();
+  await sleep(30 * SECONDS);
+  primary.resume();
+}
+
+const OUTAGES = scaled([killPrimary], [killPrimary, freezePrimary, killPrimary]);
 
 /** Enough that an apply takes some seconds, so that kills and failovers find it at work. */
 async function loadSource(uri: string, random: () => number): Promise<void> {
@@ -50,38 +75,16 @@ test(
     await using sourceClient = new MongoClient(source.uri);
     await using client = new MongoClient(target.uri);
     const expected = await readState(sourceClient);
-    const args = [
-      "apply",
-      "--store",
-      log.store,
-      "--name",
-      log.name,
-      "--from",
-      formatClusterTime(from),
-      "--to",
-      formatClusterTime(to),
-      "--target",
-      target.uri,
-    ];
-    let kills = 0;
-    for (let code: number | null = null; code !== 0; ) {
-      const begun = (await client.db("oplog_collector_restore").listCollections({}, { nameOnly: true }).toArray()).length > 0;
-      const child = spawn(process.execPath, [OPLOG, ...args, "--json", ...(begun ? ["--resume"] : [])], {
-        stdio: ["ignore", "ignore", "pipe"],
-      });
-      guardProcess(child.pid!);
-      let errors = "";
-      child.stderr.setEncoding("utf8").on("data", (text) => (errors += text));
-      // Node itself takes some hundred milliseconds to start: only what is killed after that was at work.
-      const timer = kills < scaled(2, 20) ? setTimeout(() => child.kill("SIGKILL"), 400 + random() * 900) : undefined;
-      [code] = await once(child, "close");
-      clearTimeout(timer);
-      releaseProcess(child.pid!);
-      if (code === null) kills++;
-      else expect(code, errors).toBe(0);
-    }
-    expect(kills).toBeGreaterThan(0);
-    expect(differences(expected, await readState(client)), `seed ${CHAOS_SEED}, ${kills} kills`).toEqual([]);
+    await using proxy = await startProxy({ target: { port: target.member(0).port } });
+    const args = ["apply", "--store", log.store, "--name", log.name, "--from", formatClusterTime(from), "--to", formatClusterTime(to)];
+    const moments = Array.from({ length: scaled(2, 20) }, () =>
+      nth(1 + Math.floor(random() * MOST_WRITES), "write", "client", isWriteOfUserData),
+    );
+    const ended = await killedAt(moments, proxy, [...args, "--target", proxy.uri, "--json"], random, ["--resume"]);
+    expect(ended, ended.stderr).toMatchObject({ code: 0 });
+    const told = `seed ${CHAOS_SEED}, killed at ${moments.map(({ name }) => name).join(", ")}`;
+    expect(differences(expected, await readState(client)), told).toEqual([]);
+    record("kill -9 of apply, resumed", { kills: moments.length, "targets that differed": 0 });
     expect(await client.db("admin").command({ getParameter: 1, ttlMonitorEnabled: 1 })).toMatchObject({ ttlMonitorEnabled: true });
   },
   scaled(180, 900) * SECONDS,
@@ -100,24 +103,26 @@ test(
     await using sourceClient = new MongoClient(source.uri);
     await using client = new MongoClient(target.uri);
     const expected = await readState(sourceClient);
+    let outages = 0;
     for (let round = 0; round < scaled(1, 5); round++) {
       await dropUserData(client);
-      const applying = apply({ store: log.log, log: log.name, target: target.uri, after, to });
-      let ended = false;
-      const settled = applying.finally(() => {
-        ended = true;
+      // Each at a share of the work, whatever the time it takes; what is under way goes on meanwhile.
+      const due = OUTAGES.map((strike, index) => ({ strike, share: (index + random()) / OUTAGES.length }));
+      let striking: Promise<void> = Promise.resolve();
+      const report = await apply({
+        ...{ store: log.log, log: log.name, target: target.uri, after, to },
+        onProgress: (progress) => {
+          if (progress.phase !== "applying" || !due[0] || progress.events < due[0].share * progress.eventsInAll) return;
+          const { strike } = due.shift()!;
+          outages++;
+          striking = striking.then(async () => strike(await target.primary()));
+        },
       });
-      settled.catch(() => {});
-      for (let failover = 0; failover < scaled(1, 3) && !ended; failover++) {
-        await new Promise((resolve) => setTimeout(resolve, 500 + random() * 1_500));
-        const primary = await target.primary();
-        await primary.kill();
-        await new Promise((resolve) => setTimeout(resolve, 1_000));
-        await primary.start();
-      }
-      const report = await applying;
+      await striking;
       expect(differences(expected, await readState(client)), `seed ${CHAOS_SEED}, round ${round}: ${report.notes}`).toEqual([]);
     }
+    expect(outages).toBeGreaterThan(0);
+    record("The target's primary is killed, or stands still for 30 s, while a log is applied", { outages, "targets that differed": 0 });
   },
   scaled(240, 1_200) * SECONDS,
 );

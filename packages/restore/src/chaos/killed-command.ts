@@ -43,12 +43,18 @@ export function nth(n: number, name: string, from: Moment["from"], is: (message:
 
 /**
  * Runs the command once for each moment, kills it there, by chance before or after the message of that moment has passed, and at last lets it end.
- * Throws when it ended before a moment came: then nothing was tried.
+ * From the second time on it is given `resume` as well. Throws when it ended before a moment came: then nothing was tried.
  */
-export async function killedAt(moments: readonly Moment[], proxy: TcpProxy, args: string[], random: () => number): Promise<Ended> {
-  for (const moment of moments) {
+export async function killedAt(
+  moments: readonly Moment[],
+  proxy: TcpProxy,
+  args: string[],
+  random: () => number,
+  resume: string[] = [],
+): Promise<Ended> {
+  for (const [run, moment] of moments.entries()) {
     const passes = random() < 0.5;
-    const ended = await oplog(args, (kill) => {
+    const ended = await oplog(run === 0 ? args : [...args, ...resume], (kill) => {
       let killed = false;
       const hook = (message: WireMessage) => {
         // What still comes from a process that is killed must not get through either.
@@ -64,5 +70,5 @@ export async function killedAt(moments: readonly Moment[], proxy: TcpProxy, args
     proxy.heal();
     if (ended.code !== null) throw new Error(`The command ended with ${ended.code} before ${moment.name}: ${ended.stderr}`);
   }
-  return oplog(args);
+  return oplog(moments.length === 0 ? args : [...args, ...resume]);
 }
