@@ -18,10 +18,13 @@ const STEPS = 40;
 /** Sources work on so many of them at a time, so that their events are mixed. */
 const WRITERS = 4;
 
+/** The short form, for every day, draws what the day before drew; the full one draws anew. */
+const SEED = process.env.CHAOS_SEED ? CHAOS_SEED : scaled(607_324, CHAOS_SEED);
+
 const SECONDS = 1_000;
 
 test(
-  `any workload is applied exactly, from both ways of capture (seed ${CHAOS_SEED})`,
+  `any workload is applied exactly, from both ways of capture (seed ${SEED})`,
   async () => {
     await using source = await startReplicaSet({ name: "any-source", oplogSizeMB: 512 });
     await using target = await startReplicaSet({ name: "any-target", oplogSizeMB: 256 });
@@ -30,7 +33,7 @@ test(
     await using stream = await RecordedLog.of(source.uri, "stream", { capture: new ChangeStreamSource({ uri: source.uri }) });
     await using oplog = await RecordedLog.of(source.uri, "oplog", { capture: captureSource({ uri: source.uri, mode: "oplog" }) });
     const done = new Map<string, number>();
-    const workloads = fc.sample(anyWorkload(STEPS), { seed: CHAOS_SEED, numRuns: WORKLOADS });
+    const workloads = fc.sample(anyWorkload(STEPS), { seed: SEED, numRuns: WORKLOADS });
     for (let first = 0; first < WORKLOADS; first += TOGETHER) {
       const logs = [stream, oplog].map(async (log) => ({ log, after: await log.caughtUp() }));
       const begun = await Promise.all(logs);
@@ -47,19 +50,16 @@ test(
         const report = await apply({ store: log.log, log: log.name, target: target.uri, after, to }).catch((error: unknown) => ({ error }));
         const told = (name: string) =>
           tell(some.find((one) => name.startsWith(`${one.name}.`) || name.startsWith(`${one.name}_x.`))?.steps);
-        expect(
-          "error" in report ? report.error : undefined,
-          `seed ${CHAOS_SEED}, ${log.name}, workloads ${first} and more`,
-        ).toBeUndefined();
+        expect("error" in report ? report.error : undefined, `seed ${SEED}, ${log.name}, workloads ${first} and more`).toBeUndefined();
         const different = differences(expected, await readState(targetClient));
-        expect(different, `seed ${CHAOS_SEED}, ${log.name}\n${different.map(told).join("\n\n")}`).toEqual([]);
+        expect(different, `seed ${SEED}, ${log.name}\n${different.map(told).join("\n\n")}`).toEqual([]);
         await dropUserData(targetClient);
       }
       await dropUserData(client);
     }
     const steps = [...done.values()].reduce((sum, times) => sum + times, 0);
     record("Any workload: random documents, operators and DDL, from both ways of capture", {
-      seed: CHAOS_SEED,
+      seed: SEED,
       workloads: WORKLOADS,
       "kinds of step that the server took": done.size,
       "steps that the server took": steps,

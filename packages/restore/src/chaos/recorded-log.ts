@@ -75,7 +75,8 @@ export class RecordedLog implements AsyncDisposable {
       const time: ClusterTime = operationTime.toBigInt();
       // An event of the note's own time might still come: the next one shows that none did.
       await client.db("admin").command({ appendOplogNote: 1, data: { caughtUp: 2 } });
-      await waitFor("the log to catch up", async () => (await coveredTo(this.log)) >= time);
+      const failed = this.collecting.then(() => new Promise<never>(() => {}));
+      await Promise.race([failed, waitFor("the log to catch up", async () => (await coveredTo(this.log)) >= time)]);
       return time;
     } finally {
       await client.close();
