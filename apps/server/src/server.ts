@@ -56,7 +56,7 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
     const tokens = config.authTokens.trim() === "" ? null : readTokens(config.authTokens);
     const authorize = tokens ?? (() => LOCAL);
     const app = new Hono();
-    app.route("/", createHealth(manager));
+    app.route("/", createHealth(manager, tokens ? { authorize: tokens } : {}));
     app.route(
       "/api",
       createApi(manager, {

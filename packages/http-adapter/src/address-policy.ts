@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { OplogError, resolveUri } from "@oplog-collector/collector-core";
 
 /** Where this server may be sent: without limits whoever may register a cluster can make it connect to any host it reaches. */
@@ -11,8 +12,9 @@ export interface AddressPolicy {
 /** Throws `BAD_INPUT` for an address that the policy does not allow. */
 export function checkAddress(policy: AddressPolicy, reference: string, what: string): void {
   const uri = resolveUri(reference);
-  if (uri.startsWith("file:")) {
-    const path = decodeURIComponent(new URL(uri).pathname);
+  if (/^file:/i.test(uri)) {
+    const path = pathOf(uri);
+    if (path === null) throw refused(what, "an address that can't be read");
     const inside = (folder: string) => path === folder || path.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
     if (policy.folders && !policy.folders.some(inside)) throw refused(what, "that folder");
     return;
@@ -20,6 +22,15 @@ export function checkAddress(policy: AddressPolicy, reference: string, what: str
   if (!policy.hosts) return;
   const allowed = policy.hosts.map(matcher);
   for (const host of hostsOf(uri)) if (!allowed.some((matches) => matches(host))) throw refused(what, host);
+}
+
+/** Null for what no one could open either. */
+function pathOf(uri: string): string | null {
+  try {
+    return fileURLToPath(uri);
+  } catch {
+    return null;
+  }
 }
 
 const refused = (what: string, where: string) =>
@@ -33,8 +44,9 @@ const AWS_HOST = "s3.amazonaws.com";
 /** The hosts of a MongoDB URI, which may name several: between the credentials and the path. Of an `s3:` URI the endpoint: there stands the bucket. */
 function hostsOf(uri: string): string[] {
   if (/^s3:/i.test(uri)) {
-    const endpoints = new URL(uri).searchParams.getAll("endpoint");
-    return endpoints.length > 0 ? endpoints.map((endpoint) => new URL(endpoint).host.toLowerCase()) : [AWS_HOST];
+    const endpoints = URL.canParse(uri) ? new URL(uri).searchParams.getAll("endpoint") : ["an address that can't be read"];
+    const hostOf = (endpoint: string) => (URL.canParse(endpoint) ? new URL(endpoint).host.toLowerCase() : endpoint);
+    return endpoints.length > 0 ? endpoints.map(hostOf) : [AWS_HOST];
   }
   const authority = /^[a-z0-9+]+:\/\/([^/?]*)/i.exec(uri)?.[1] ?? "";
   return authority

@@ -1,7 +1,8 @@
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { waitFor } from "../../../scripts/wait-for.mjs";
-import { ApiForTest, type TOKENS } from "./api-for-test.js";
+import { ApiForTest, authorize, TOKENS } from "./api-for-test.js";
+import { createHealth } from "./health.js";
 
 let api: ApiForTest;
 beforeAll(async () => {
@@ -209,4 +210,31 @@ test("too many wrong tokens from one address are slowed down", async () => {
   const limited = await wrong();
   expect(limited.status).toBe(429);
   expect(Number(limited.headers.get("retry-after"))).toBeGreaterThan(0);
+});
+
+test("who may see some clusters only: no figures, jobs or names of others, and none to make", async () => {
+  await waitFor("the figures", async () => (await (await api.ask("viewer", "GET", "/api/metrics")).text()).includes('cluster="idle"'));
+  const metrics = await (await api.ask("limited", "GET", "/api/metrics")).text();
+  expect(metrics).toContain('cluster="mine"');
+  expect(metrics).not.toContain("idle");
+  const { id } = await json(await api.ask("operator", "POST", "/api/clusters/idle/verify"));
+  for (const method of ["GET", "DELETE"]) expect((await api.ask("limited", method, `/api/jobs/${id}`)).status).toBe(404);
+  expect(await (await api.ask("limited", "GET", "/api/jobs")).text()).not.toContain("idle");
+  expect((await api.ask("limited", "GET", "/api/jobs?cluster=idle")).status).toBe(404);
+  for (const name of ["idle", "new"]) expect((await api.ask("limited", "POST", "/api/clusters", api.registration(name))).status).toBe(403);
+  const stream = (await api.ask("limited", "GET", "/api/stream")).body!.getReader();
+  let text = "";
+  while (!text.includes("event: complete")) text += new TextDecoder().decode((await stream.read()).value);
+  await stream.cancel();
+  expect(text).toContain('"name":"mine"');
+  expect(text).not.toContain("idle");
+});
+
+test("why it is not ready is told only to who may see all clusters, where tokens are needed", async () => {
+  const reasons = ["shop: error (db.example.com does not answer)"];
+  const health = createHealth({ ready: async () => ({ ready: false, reasons }) }, { authorize });
+  const asked = async (token?: string) =>
+    (await json(await health.request("/readyz", { headers: token ? { authorization: `Bearer ${token}` } : {} }))).reasons as string[];
+  expect(await asked(TOKENS.viewer)).toEqual(reasons);
+  for (const token of [undefined, TOKENS.limited]) expect((await asked(token)).join()).not.toContain("shop");
 });

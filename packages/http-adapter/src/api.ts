@@ -5,8 +5,8 @@ import { bodyLimit } from "hono/body-limit";
 import type { AddressPolicy } from "./address-policy.js";
 import { type Audit, auditChanges } from "./audit.js";
 import { EventFeed } from "./event-feed.js";
-import { type ApiEnv, type Authorize, authenticate, needs } from "./guard.js";
-import { createMetrics } from "./health.js";
+import { type ApiEnv, type Authorize, authenticate } from "./guard.js";
+import { metricsRoutes } from "./health.js";
 import { problemOf, problemOfError, sendProblem } from "./problem.js";
 import { clusterRoutes } from "./routes/clusters.js";
 import { jobRoutes } from "./routes/jobs.js";
@@ -62,16 +62,17 @@ export function createApi(manager: ManagerApi, { authorize, addresses = {}, audi
     .route("/", jobRoutes(context))
     .route("/", sessionRoutes(startSample))
     .route("/", streamRoutes(manager, new EventFeed(manager)));
-  routes.use("/metrics", needs("viewer"));
-  routes.route("/", createMetrics(manager));
-  routes.doc31("/openapi.json", {
+  routes.route("/", metricsRoutes(manager));
+  routes.doc31("/openapi.json", (c) => ({
     openapi: "3.1.0",
     info: {
       title: "Oplog Collector",
       version: "1",
       description: "Clusters, their collectors, and what their logs hold. Errors are RFC 9457 problem documents.",
     },
-  });
+    // Where the host app has put us.
+    servers: [{ url: c.req.path.replace(/\/openapi\.json$/, "") || "/" }],
+  }));
   // Also when mounted, where a host app's own answer would come otherwise.
   routes.all("*", (c) => sendProblem(c, problemOf(404, { detail: "There is no such route", hint: "openapi.json lists them." })));
   return routes;

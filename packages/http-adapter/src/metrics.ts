@@ -6,15 +6,22 @@ const RATES_KEPT_MS = 15_000;
 /** Over how long rates are taken. */
 const RATE_WINDOW_S = 60;
 
+/** What of a manager is measured. */
+export type MetricsSource = Pick<ManagerApi, "list" | "stats" | "jobs" | "ready">;
+
 /** Prometheus text of all clusters, made anew at each scrape from what the manager says. */
 export class Metrics {
   private rates: { at: number; rows: Promise<Map<string, StatsRow[]>> } | null = null;
 
-  constructor(private readonly manager: Pick<ManagerApi, "list" | "stats" | "jobs" | "ready">) {}
+  constructor(private readonly manager: MetricsSource) {}
 
-  async text(): Promise<{ contentType: string; body: string }> {
+  /** Of the clusters that the asker may see. */
+  async text(sees: (cluster: Pick<ClusterView, "id" | "name">) => boolean): Promise<{ contentType: string; body: string }> {
     const registry = new Registry();
-    const [clusters, jobs, { ready }] = await Promise.all([this.manager.list(), this.manager.jobs(), this.manager.ready()]);
+    const [all, allJobs, { ready }] = await Promise.all([this.manager.list(), this.manager.jobs(), this.manager.ready()]);
+    const clusters = all.filter(sees);
+    const jobs = allJobs.filter(({ cluster, clusterName }) => sees({ id: cluster, name: clusterName }));
+    const names = new Set(clusters.map(({ name }) => name));
     const gauge = (name: string, help: string, labelNames: string[] = ["cluster"]) =>
       new Gauge({ name: `oplog_${name}`, help, labelNames, registers: [registry] });
     const perCluster = (name: string, help: string, value: (cluster: ClusterView) => number | null) => {
@@ -46,8 +53,10 @@ export class Metrics {
     for (const [cluster, job] of lastVerifications(jobs))
       verified.set({ cluster }, (job.result as { ok?: boolean } | null)?.ok === true ? 1 : 0);
     const byOperation = gauge("operation_events_per_second", "Events stored, by operation", ["cluster", "operation"]);
-    for (const [cluster, rows] of await this.currentRates(clusters))
+    for (const [cluster, rows] of await this.currentRates(all)) {
+      if (!names.has(cluster)) continue;
       for (const { operation, events } of rows) byOperation.inc({ cluster, operation }, events / RATE_WINDOW_S);
+    }
     return { contentType: registry.contentType, body: await registry.metrics() };
   }
 

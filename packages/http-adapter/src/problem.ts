@@ -1,4 +1,4 @@
-import { describeError, isOplogError, type OplogErrorCode } from "@oplog-collector/collector-core";
+import { describeError, isOplogError, type OplogErrorCode, redact } from "@oplog-collector/collector-core";
 import { InvalidFields } from "@oplog-collector/manager";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
@@ -53,8 +53,14 @@ export function problemOf(status: ContentfulStatusCode, more: Partial<Problem> =
   return { type: "about:blank", title: TITLES[status] ?? "Error", status, ...more };
 }
 
+/** Whatever of it was sent to us and is repeated may hold a secret: a URI in the wrong field. */
 export const sendProblem = (c: Context, problem: Problem, headers: Record<string, string> = {}): Response =>
-  c.body(JSON.stringify(problem), problem.status as ContentfulStatusCode, { "content-type": "application/problem+json", ...headers });
+  c.body(JSON.stringify(problem, redacted), problem.status as ContentfulStatusCode, {
+    "content-type": "application/problem+json",
+    ...headers,
+  });
+
+const redacted = (_: string, value: unknown): unknown => (typeof value === "string" ? redact(value) : value);
 
 /** An error as the answer it gets. Only what is meant for people leaves; secrets are taken out of that too. */
 export function problemOfError(error: unknown): Problem {

@@ -78,5 +78,8 @@ function childEnvironment(spec: RunSpec): NodeJS.ProcessEnv {
     const value = process.env[name];
     if (value !== undefined) env[name] = value;
   }
+  // The keys of a bucket are mostly there. What a reference leads to is known to the child only.
+  if (!/^(mongodb|file)/i.test(spec.storeUri.trim()))
+    for (const [name, value] of Object.entries(process.env)) if (name.startsWith("AWS_")) env[name] = value;
   return env;
 }

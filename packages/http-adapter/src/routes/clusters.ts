@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { OplogError } from "@oplog-collector/collector-core";
 import { registrationChangeSchema, registrationSchema } from "@oplog-collector/manager";
 import { checkAddress } from "../address-policy.js";
 import { clusterSchema, recentSchema } from "../cluster-schema.js";
@@ -114,6 +115,9 @@ export const clusterRoutes = ({ manager, addresses }: RouteContext) =>
     )
     .openapi(register, async (c) => {
       const registration = c.req.valid("json");
+      // Whoever may see some clusters only can't make others, nor learn from a conflict that there is one.
+      if (!maySee(c.get("identity"), { id: "", name: registration.name }))
+        throw new OplogError("FORBIDDEN", "Your token is for some clusters only, and this is none of them");
       checkAddress(addresses, registration.connectionString, "source");
       checkAddress(addresses, registration.storeUri, "store");
       return c.json(await manager.register(registration), 201);

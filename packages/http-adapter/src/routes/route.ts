@@ -34,11 +34,14 @@ const problem = (description: string) => ({ description, content: { "application
 
 /** Every route may answer with these. */
 export const problems = {
+  400: problem("The request can't be read"),
   401: problem("No valid token"),
   403: problem("The role, or the page's origin, is not enough"),
   404: problem("No such cluster or job, as far as the asker may know"),
   409: problem("It is so already, or not possible as things are"),
   422: problem("A field can't be used"),
+  413: problem("The body is too large"),
+  429: problem("Too many wrong tokens from this address"),
   502: problem("The metadata database, a source, a store or a target did not do its part"),
 } satisfies RouteConfig["responses"];
 
