@@ -137,6 +137,13 @@ test("a collector does not go on with an encrypted log in the clear", async () =
   });
 });
 
+test("a place that is opened with keys has the logs that it has", async () => {
+  const plain = memoryStoreLocation();
+  for (const name of ["orders", "orders@1", "other@1"]) await (await plain.log(name)).append(sampleSegment({ number: 1, log: name }));
+  const location = locationWithKeys(plain, old);
+  expect([await location.names(), await location.names("orders@")]).toEqual([["orders", "orders@1", "other@1"], ["orders@1"]]);
+});
+
 test("a copy needs no key, and is readable with it", async () => {
   const { open } = await mixedLog();
   const location = memoryStoreLocation();

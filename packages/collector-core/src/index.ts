@@ -7,6 +7,7 @@
  */
 export { appendOnce } from "./append.js";
 export type { Batch } from "./batch.js";
+export * from "./bson-writer.js";
 export { canonicalJson } from "./canonical-json.js";
 export { type Clock, systemClock } from "./clock.js";
 export { type ClusterTime, clusterTime, dateOf, formatClusterTime, ordinalOf, parseClusterTime, secondsOf } from "./cluster-time.js";
@@ -40,6 +41,7 @@ export {
 } from "./position.js";
 export { hideSecretsInProcessList } from "./process-title.js";
 export * from "./raw-bson.js";
+export { type DocumentsField, rawField, runWithDocuments } from "./raw-command.js";
 export { type ReadEventsOptions, readEvents, type StoredEvent } from "./read-events.js";
 export { checkSameSource } from "./recover.js";
 export { redact, redactUri } from "./redact.js";

@@ -1,3 +1,4 @@
+import type { Codec } from "./codec.js";
 import type { Keyring } from "./keyring.js";
 import type { Position } from "./position.js";
 import type { SealedSegment } from "./segment.js";
@@ -50,6 +51,8 @@ export interface StoredHeader {
 export interface Store extends Sink {
   /** Who writes here encrypts with these, and what is read brings them along; absent: it is not encrypted. A store itself knows nothing of it. */
   readonly keys?: Keyring;
+  /** What its segments are to be compressed with; absent: whoever writes may choose. */
+  readonly codec?: Codec;
   /** The headers in the order of their numbers, from the first above `after`; from the end backwards with `reverse`. */
   headers(range?: { after?: number; reverse?: boolean }): AsyncIterable<StoredHeader>;
   /** The segment of that number, or null when there is none. */

@@ -1,8 +1,16 @@
-import { BSON_TYPE, rawElement, rawElements, rawString } from "@oplog-collector/collector-core";
+import {
+  arrayOf,
+  BSON_TYPE,
+  document,
+  documentElement,
+  rawElement,
+  rawElements,
+  rawField,
+  rawString,
+  stringElement,
+} from "@oplog-collector/collector-core";
 import { BSON, type Document, type MongoClient, MongoServerError } from "mongodb";
-import { arrayOf, document, documentElement, stringElement } from "./bson-writer.js";
 import { type Ddl, splitNamespace } from "./operation.js";
-import { rawField } from "./raw-command.js";
 import { isBuckets } from "./routing.js";
 
 /** Server error codes that DDL meets. */

@@ -1,5 +1,15 @@
-import { BSON_TYPE, type RawElement, rawElement, rawElements, rawNumber, rawString, rawValue } from "@oplog-collector/collector-core";
-import { document, documentElement, element } from "./bson-writer.js";
+import {
+  BSON_TYPE,
+  document,
+  documentElement,
+  element,
+  type RawElement,
+  rawElement,
+  rawElements,
+  rawNumber,
+  rawString,
+  rawValue,
+} from "@oplog-collector/collector-core";
 
 /** One step into a document: a field's name, or an index of an array. */
 export type Step = string | number;

@@ -1,5 +1,4 @@
-import { BSON_TYPE, rawElement, rawElements, valueLength } from "@oplog-collector/collector-core";
-import { document, documentElement, element } from "./bson-writer.js";
+import { BSON_TYPE, document, documentElement, element, rawElement, rawElements, valueLength } from "@oplog-collector/collector-core";
 
 /** The update operators that do what a diff does. */
 export interface Modifiers {

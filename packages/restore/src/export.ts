@@ -7,7 +7,10 @@ import {
   type ClusterTime,
   canonicalJson,
   clusterTime,
+  document,
+  documentElement,
   documentsIn,
+  element,
   OplogError,
   positionOfEvent,
   rawElement,
@@ -15,8 +18,8 @@ import {
   rawValue,
   readCoverage,
   type Store,
+  stringElement,
 } from "@oplog-collector/collector-core";
-import { document, documentElement, element, stringElement } from "./bson-writer.js";
 import { ChangeEventReader } from "./change-event.js";
 import { resolveDelta, resolveDeltaIn } from "./delta.js";
 import { type Ddl, isWrite, type Operation, splitNamespace, type Write } from "./operation.js";

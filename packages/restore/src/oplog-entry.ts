@@ -1,7 +1,10 @@
 import {
+  arrayOf,
   BSON_TYPE,
   type ClusterTime,
   clusterTime,
+  document,
+  documentElement,
   formatClusterTime,
   OplogError,
   type RawElement,
@@ -10,7 +13,6 @@ import {
   rawString,
   rawValue,
 } from "@oplog-collector/collector-core";
-import { arrayOf, document, documentElement } from "./bson-writer.js";
 import { indexNames } from "./change-event.js";
 import type { Decoded, EventReader } from "./event-reader.js";
 import type { Ddl, Operation } from "./operation.js";

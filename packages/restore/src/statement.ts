@@ -1,5 +1,14 @@
-import { BSON_TYPE, rawElement, rawElements, valueLength } from "@oplog-collector/collector-core";
-import { arrayOf, booleanElement, document, documentElement, element } from "./bson-writer.js";
+import {
+  arrayOf,
+  BSON_TYPE,
+  booleanElement,
+  document,
+  documentElement,
+  element,
+  rawElement,
+  rawElements,
+  valueLength,
+} from "@oplog-collector/collector-core";
 import { resolveDelta } from "./delta.js";
 import { diffModifiers, modifierUpdate, onlySet } from "./diff.js";
 import type { Write } from "./operation.js";

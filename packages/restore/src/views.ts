@@ -1,6 +1,5 @@
-import { BSON_TYPE, rawElement, rawElements, rawString } from "@oplog-collector/collector-core";
+import { BSON_TYPE, document, documentElement, rawElement, rawElements, rawString, stringElement } from "@oplog-collector/collector-core";
 import type { MongoClient } from "mongodb";
-import { document, documentElement, stringElement } from "./bson-writer.js";
 import { applyOps, ensureViews } from "./ddl.js";
 import { splitNamespace, type Write } from "./operation.js";
 import type { Routing } from "./routing.js";

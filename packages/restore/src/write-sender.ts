@@ -1,9 +1,17 @@
-import { BSON_TYPE, formatClusterTime, OplogError, rawElements, rawValue } from "@oplog-collector/collector-core";
+import {
+  BSON_TYPE,
+  type DocumentsField,
+  formatClusterTime,
+  OplogError,
+  rawElements,
+  rawField,
+  rawValue,
+  runWithDocuments,
+} from "@oplog-collector/collector-core";
 import type { ClientSession, Document, MongoClient } from "mongodb";
 import { resolveDeltaIn } from "./delta.js";
 import type { EventPlace, Group, PlacedStatement } from "./lane-window.js";
 import { splitNamespace } from "./operation.js";
-import { type DocumentsField, rawField, runWithDocuments } from "./raw-command.js";
 import { encodeResolved, filterOf, type WriteCommand } from "./statement.js";
 import type { TargetTerm } from "./target-term.js";
 

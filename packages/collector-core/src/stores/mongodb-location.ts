@@ -1,10 +1,12 @@
 import { type Db, MongoClient, type MongoClientOptions, ReadConcern } from "mongodb";
+import { OplogError } from "../errors.js";
 import { parseLogName } from "../log-name.js";
 import { isLoginRefused, loginRefused } from "../refusal.js";
 import type { StoreLocation } from "../store.js";
+import { ENTRIES_SEGMENTS_SUFFIX, EntriesStore } from "./entries-store.js";
 import { isLogName } from "./found-log-name.js";
 import { DOCUMENT_BYTES, MongodbStore, SEGMENTS_PREFIX } from "./mongodb-store.js";
-import { badUri, parseMongodbStoreUri } from "./mongodb-uri.js";
+import { badUri, type Layout, parseMongodbStoreUri } from "./mongodb-uri.js";
 
 /** What holds unless the URI says otherwise. */
 const CLIENT_DEFAULTS = {
@@ -34,7 +36,9 @@ export async function mongodbStoreLocation(uri: string, { documentBytes = DOCUME
   });
   try {
     await client.connect();
-    processIds.add((await db.admin().command({ hello: 1 })).topologyVersion?.processId);
+    const { topologyVersion, setName, msg } = await db.admin().command({ hello: 1 });
+    processIds.add(topologyVersion?.processId);
+    if (parsed.layout === "entries" && !setName && msg !== "isdbgrid") throw needsTransactions();
   } catch (error) {
     await client.close();
     throw isLoginRefused(error) ? loginRefused("store", error) : error;
@@ -42,9 +46,10 @@ export async function mongodbStoreLocation(uri: string, { documentBytes = DOCUME
   return {
     log: async (name) => {
       parseLogName(name);
-      return new MongodbStore(db, name, documentBytes);
+      await checkLayout(db, name, parsed.layout);
+      return parsed.layout === "entries" ? new EntriesStore(db, name, documentBytes) : new MongodbStore(db, name, documentBytes);
     },
-    names: (prefix) => namesIn(db, prefix),
+    names: (prefix) => namesIn(db, parsed.layout, prefix),
     get deployment() {
       return { processIds: processIds.list(), database: parsed.database };
     },
@@ -76,14 +81,39 @@ function watchProcessIds(client: MongoClient): { add(id: unknown): void; list():
   };
 }
 
-async function namesIn(db: Db, prefix = ""): Promise<string[]> {
+/** A collector that does not see what another layout has would begin the log again, in its midst. */
+async function checkLayout(db: Db, name: string, layout: Layout): Promise<void> {
+  const other = layout === "entries" ? "segments" : "entries";
+  const isOther =
+    other === "entries"
+      ? await db.listCollections({ name: `${SEGMENTS_PREFIX}${name}${ENTRIES_SEGMENTS_SUFFIX}` }, { nameOnly: true }).hasNext()
+      : await db.collection(`${SEGMENTS_PREFIX}${name}`).findOne({ _id: { $type: "number" } as never }, { projection: { _id: 1 } });
+  if (isOther)
+    throw new OplogError("BAD_INPUT", `The log ${name} in this database has the layout ${other}`, {
+      hint: `${other === "entries" ? "Add ?layout=entries to the store's URI" : "Leave layout=entries out of the store's URI"}, or use another database.`,
+    });
+}
+
+const needsTransactions = () =>
+  new OplogError(
+    "BAD_INPUT",
+    "The layout of entries needs a store with transactions: a replica set or a sharded cluster, not a single mongod",
+    {
+      hint: "Start the store's mongod with --replSet and initiate it, also if it is alone; or leave layout=entries out.",
+    },
+  );
+
+async function namesIn(db: Db, layout: Layout, prefix = ""): Promise<string[]> {
   const found: string[] = [];
+  const suffix = layout === "entries" ? ENTRIES_SEGMENTS_SUFFIX : "";
   // None of the characters of a log's name means anything in a pattern.
   const named = isLogName(prefix.replace(/@$/, "")) ? prefix : "";
   for await (const { name } of db.listCollections({ name: { $regex: `^${SEGMENTS_PREFIX}${named}` } }, { nameOnly: true })) {
-    const log = name.slice(SEGMENTS_PREFIX.length);
+    if (!name.endsWith(suffix)) continue;
+    const log = name.slice(SEGMENTS_PREFIX.length, name.length - suffix.length);
     // The collections of parts, for one, have no log's name: it can't hold a dot.
-    if (isLogName(log) && log.startsWith(prefix) && (await new MongodbStore(db, log).hasSegments())) found.push(log);
+    const isOurs = isLogName(log) && log.startsWith(prefix);
+    if (isOurs && (await new MongodbStore(db, log, DOCUMENT_BYTES, suffix).hasSegments())) found.push(log);
   }
   return found.sort();
 }

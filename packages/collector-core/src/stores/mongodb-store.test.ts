@@ -247,7 +247,7 @@ describe("the URI", () => {
   ])("%s", (given, forDriver, database) => expect(parseMongodbStoreUri(given)).toMatchObject({ uri: forDriver, database }));
 
   test.each([
-    "mongodb://h/?layout=entries",
+    "mongodb://h/?layout=documents",
     "mongodb://h/admin",
     "mongodb://h/local?x=1",
     "mongodb://h/a.b",

@@ -23,7 +23,7 @@ const DUPLICATE_KEY = 11000;
  * A segment's document. The header is kept as binary, not as an embedded document: so any tool, of whatever language, that copies the
  * collection copies its exact bytes, on which the hash depends. The fields beside it are copies of what people ask for in the shell.
  */
-interface SegmentDocument {
+export interface SegmentDocument {
   _id: number;
   kind: SegmentKind;
   /** The source's clock at the end of the segment: a date, so that a TTL index can be put on it by hand. */
@@ -36,6 +36,8 @@ interface SegmentDocument {
   payload?: Binary;
   /** Instead of a payload here: how many documents of `<collection>.parts` hold it. */
   parts?: number;
+  /** Instead of both, in the layout of entries: how many of them hold it. */
+  entries?: number;
 }
 
 /** The hash is in the key, so that parts of an append that never came to its end can't be taken for those of the one that did. */
@@ -51,7 +53,7 @@ interface CheckpointDocument extends StoredCheckpoint {
 
 /** One log in a MongoDB database. The database brings the write and read concern: majority, journaled. */
 export class MongodbStore implements Store {
-  readonly #segments: Collection<SegmentDocument>;
+  protected readonly segments: Collection<SegmentDocument>;
   readonly #parts: Collection<PartDocument>;
   readonly #checkpoints: Collection<CheckpointDocument>;
   /** An append may have ended before its main document: true until one has succeeded. */
@@ -62,26 +64,37 @@ export class MongodbStore implements Store {
     db: Db,
     name: string,
     readonly documentBytes = DOCUMENT_BYTES,
+    suffix = "",
   ) {
-    this.#segments = db.collection(`${SEGMENTS_PREFIX}${name}`);
+    this.segments = db.collection(`${SEGMENTS_PREFIX}${name}${suffix}`);
     this.#parts = db.collection(`${SEGMENTS_PREFIX}${name}.parts`);
     this.#checkpoints = db.collection(`${CHECKPOINTS_PREFIX}${name}`);
   }
 
   async append(segment: SealedSegment): Promise<"stored" | "taken"> {
-    const { number, hash, header, payload } = segment;
+    return this.commit(await this.prepare(segment));
+  }
+
+  /** What stands beside the payload. */
+  protected summaryOf({ number, hash, header, payload }: SealedSegment): SegmentDocument {
     const { kind, to, events } = decodeHeader(header);
-    const wall = to.wallTime ?? dateOf(to.clusterTime);
-    const document = {
+    return {
       _id: number,
       kind,
-      wall,
+      wall: to.wallTime ?? dateOf(to.clusterTime),
       events,
       storedBytes: header.length + payload.length,
       header: new Binary(header),
       hash: new Binary(hash),
     };
-    if (header.length + payload.length <= this.documentBytes) return this.#commit({ ...document, payload: new Binary(payload) });
+  }
+
+  /** The document that makes the segment, with its payload, or after the parts of its payload were stored. */
+  protected async prepare(segment: SealedSegment): Promise<SegmentDocument> {
+    const { number, hash, header, payload } = segment;
+    const document = this.summaryOf(segment);
+    const { wall } = document;
+    if (header.length + payload.length <= this.documentBytes) return { ...document, payload: new Binary(payload) };
 
     this.#partsMayBeLeft = true;
     const size = this.documentBytes;
@@ -90,13 +103,13 @@ export class MongodbStore implements Store {
       const bytes = new Binary(payload.subarray(i * size, (i + 1) * size));
       await created(this.#parts.insertOne({ _id: { n: number, hash: hash.toString("hex"), i }, wall, bytes })); // there already: from our first try
     }
-    return this.#commit({ ...document, parts });
+    return { ...document, parts };
   }
 
   async *headers({ after = 0, reverse = false }: { after?: number; reverse?: boolean } = {}): AsyncGenerator<StoredHeader> {
     // A query a batch, rather than one cursor: the reader may take its time, and the server may fail over.
     for (let range: { $gt: number; $lt?: number } = { $gt: after }; ; ) {
-      const batch = await this.#segments
+      const batch = await this.segments
         .find({ _id: range }, { projection: { header: 1, hash: 1, storedBytes: 1 } })
         .sort({ _id: reverse ? -1 : 1 })
         .limit(HEADERS_IN_BATCH)
@@ -109,19 +122,24 @@ export class MongodbStore implements Store {
   }
 
   async read(number: number): Promise<SealedSegment | null> {
-    const document = await this.#segments.findOne({ _id: number });
+    const document = await this.segments.findOne({ _id: number });
     if (!document) return null;
     const { header, hash } = headerOf(document);
-    if (typeof document.parts !== "number")
-      return { number, header, hash, payload: bytesOf(document.payload) ?? missing(number, "payload") };
+    const payload = await this.payloadOf(document, hash);
+    return payload && { number, header, hash, payload };
+  }
+
+  /** Null when the segment was removed meanwhile. */
+  protected async payloadOf(document: SegmentDocument, hash: Buffer): Promise<Buffer | null> {
+    const number = document._id;
+    if (typeof document.parts !== "number") return bytesOf(document.payload) ?? missing(number, "payload");
     const key = { n: number, hash: hash.toString("hex") };
     const parts = await this.#parts
       .find({ _id: { $gte: { ...key, i: 0 }, $lt: { ...key, i: document.parts } } })
       .sort({ _id: 1 })
       .toArray();
-    if (parts.length === document.parts)
-      return { number, header, hash, payload: Buffer.concat(parts.map(({ bytes }) => bytesOf(bytes) ?? missing(number, "part"))) };
-    if (!(await this.#segments.findOne({ _id: number }, { projection: { _id: 1 } }))) return null; // removed by retention meanwhile
+    if (parts.length === document.parts) return Buffer.concat(parts.map(({ bytes }) => bytesOf(bytes) ?? missing(number, "part")));
+    if (!(await this.isThere(number))) return null; // by retention
     throw damagedSegment(number, `has ${parts.length} of its ${document.parts} parts`);
   }
 
@@ -142,13 +160,13 @@ export class MongodbStore implements Store {
 
   async remove(upTo?: number): Promise<void> {
     if (upTo === undefined) {
-      for (const collection of [this.#segments, this.#parts, this.#checkpoints]) await collection.drop();
+      for (const collection of [this.segments, this.#parts, this.#checkpoints]) await collection.drop();
       return;
     }
     for (;;) {
-      const oldest = await this.#segments.findOne({ _id: { $lte: upTo } }, { sort: { _id: 1 }, projection: { _id: 1 } });
+      const oldest = await this.segments.findOne({ _id: { $lte: upTo } }, { sort: { _id: 1 }, projection: { _id: 1 } });
       const end = Math.min(oldest ? oldest._id + REMOVED_AT_ONCE - 1 : upTo, upTo);
-      await this.#segments.deleteMany({ _id: { $lte: end } }, { hint: { _id: 1 } });
+      await this.segments.deleteMany({ _id: { $lte: end } }, { hint: { _id: 1 } });
       // After what refers to them, with those of appends that never came to their end.
       await this.#parts.deleteMany({ _id: { $lt: keyAfter(end) } });
       if (end === upTo) return;
@@ -158,11 +176,19 @@ export class MongodbStore implements Store {
   async close(): Promise<void> {}
 
   async hasSegments(): Promise<boolean> {
-    return (await this.#segments.findOne({ _id: { $gte: 0 } }, { projection: { _id: 1 } })) !== null;
+    return (await this.segments.findOne({ _id: { $gte: 0 } }, { projection: { _id: 1 } })) !== null;
   }
 
-  async #commit(document: SegmentDocument): Promise<"stored" | "taken"> {
-    const stored = await created(this.#segments.insertOne(document));
+  protected async isThere(number: number): Promise<boolean> {
+    return (await this.segments.findOne({ _id: number }, { projection: { _id: 1 } })) !== null;
+  }
+
+  /** `insert` makes the segment, in one step; false when its number is taken. */
+  protected async commit(
+    document: SegmentDocument,
+    insert = () => created(this.segments.insertOne(document)),
+  ): Promise<"stored" | "taken"> {
+    const stored = await insert();
     // On a failure here the append has its answer all the same; the next one removes them.
     if (this.#partsMayBeLeft)
       this.#partsMayBeLeft = !(await this.#removeStrayParts(document._id).then(
@@ -174,11 +200,13 @@ export class MongodbStore implements Store {
 
   /** Removes the parts of this number that are not those of the segment which got it. */
   async #removeStrayParts(number: number): Promise<void> {
-    const segment = await this.#segments.findOne({ _id: number }, { projection: { hash: 1 } });
+    const segment = await this.segments.findOne({ _id: number }, { projection: { hash: 1 } });
     const hash = bytesOf(segment?.hash)?.toString("hex");
     if (hash) await this.#parts.deleteMany({ _id: { $gte: { n: number }, $lt: keyAfter(number) } as never, "_id.hash": { $ne: hash } });
   }
 }
+
+export const isDuplicateKey = (error: unknown): boolean => error instanceof MongoServerError && error.code === DUPLICATE_KEY;
 
 /** Orders after every part of that number, before every part of the next. */
 const keyAfter = (number: number) => ({ n: number + 1 }) as PartDocument["_id"];
@@ -188,7 +216,7 @@ const created = (insert: Promise<unknown>): Promise<boolean> =>
   insert.then(
     () => true,
     (error) => {
-      if (error instanceof MongoServerError && error.code === DUPLICATE_KEY) return false;
+      if (isDuplicateKey(error)) return false;
       throw error;
     },
   );

@@ -5,7 +5,9 @@ import { redact } from "../redact.js";
 /** Where logs go when the URI names no database. */
 export const DEFAULT_STORE_DATABASE = "oplog_store";
 
-const LAYOUTS = ["segments"];
+/** How a log lies in its collections: a document a segment, or a document an event. */
+const LAYOUTS = ["segments", "entries"] as const;
+export type Layout = (typeof LAYOUTS)[number];
 
 /** Credentials may hold odd characters (the driver then says what is wrong); the first "/" or "?" after the hosts begins the rest. */
 const MONGODB_URI = /^(mongodb(?:\+srv)?:\/\/(?:[^@]*@)?[^/?@]*)(?:\/([^?]*))?(?:\?(.*))?$/is;
@@ -14,6 +16,7 @@ export interface MongodbStoreUri {
   /** For the driver: without the parameters that are ours. */
   uri: string;
   database: string;
+  layout: Layout;
   /** The names of the parameters that the driver gets, in lower case. */
   parameters: Set<string>;
 }
@@ -24,20 +27,22 @@ export function parseMongodbStoreUri(given: string): MongodbStoreUri {
   const [, hosts, path, query] = match;
   const parameters = (query ?? "").split("&").filter(Boolean);
   const nameOf = (parameter: string) => parameter.split("=", 1)[0]!.toLowerCase();
-  for (const parameter of parameters) if (nameOf(parameter) === "layout") checkLayout(parameter.slice("layout=".length));
+  const layouts = parameters.filter((parameter) => nameOf(parameter) === "layout").map((given) => layoutOf(given.slice("layout=".length)));
   const forDriver = parameters.filter((parameter) => nameOf(parameter) !== "layout");
   return {
     uri: `${hosts}/${path ?? ""}${forDriver.length > 0 ? `?${forDriver.join("&")}` : ""}`,
     database: databaseOf(path),
+    layout: layouts.at(-1) ?? "segments",
     parameters: new Set(forDriver.map(nameOf)),
   };
 }
 
-function checkLayout(layout: string): void {
-  if (!LAYOUTS.includes(layout))
-    throw new OplogError("BAD_INPUT", `A MongoDB store has no layout ${JSON.stringify(layout.slice(0, 40))}`, {
-      hint: `Leave "layout" out, or use one of: ${LAYOUTS.join(", ")}.`,
-    });
+function layoutOf(given: string): Layout {
+  const layout = LAYOUTS.find((known) => known === given);
+  if (layout) return layout;
+  throw new OplogError("BAD_INPUT", `A MongoDB store has no layout ${JSON.stringify(given.slice(0, 40))}`, {
+    hint: `Leave "layout" out, or use one of: ${LAYOUTS.join(", ")}.`,
+  });
 }
 
 function databaseOf(path: string | undefined): string {

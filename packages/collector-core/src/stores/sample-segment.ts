@@ -1,4 +1,4 @@
-import { BSON } from "mongodb";
+import { BSON, Timestamp } from "mongodb";
 import { clusterTime, dateOf } from "../cluster-time.js";
 import { type Position, tokenFromData } from "../position.js";
 import { type SealedSegment, type SegmentHeader, sealSegment } from "../segment.js";
@@ -19,9 +19,23 @@ export function samplePosition(second: number): Position {
   return { token: tokenFromData(`82${time.toString(16).padStart(16, "0")}2B0229296E04`), clusterTime: time, wallTime: dateOf(time) };
 }
 
+/** A change event as a server sends it, the `index`-th of a segment. */
+function sampleEvent(number: number, index: number): Uint8Array {
+  const { clusterTime, wallTime } = samplePosition(number);
+  return BSON.serialize({
+    _id: { _data: `82${clusterTime.toString(16).padStart(16, "0")}2B02${index.toString(16).padStart(2, "0")}` },
+    operationType: "insert",
+    clusterTime: new Timestamp(clusterTime),
+    wallTime,
+    fullDocument: { _id: number, index },
+    ns: { db: "shop", coll: "orders" },
+    documentKey: { _id: number },
+  });
+}
+
 /** A segment as a segment writer seals it, with the second `number - 1` to `number` in it. The same arguments give the same bytes. */
 export function sampleSegment({ number, payload, ...header }: SampleSegment): SealedSegment {
-  const events = payload ?? Buffer.concat([0, 1].map((i) => BSON.serialize({ _id: number, i })));
+  const events = payload ?? Buffer.concat([0, 1].map((i) => sampleEvent(number, i)));
   const to = samplePosition(number);
   const complete: SegmentHeader = {
     number,

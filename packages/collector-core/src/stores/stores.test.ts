@@ -24,9 +24,9 @@ async function openFile(): Promise<OpenedForTest> {
 
 let databases = 0;
 
-async function openMongodb(options?: { documentBytes: number }): Promise<OpenedForTest> {
+async function openMongodb(options?: { documentBytes: number }, parameters = ""): Promise<OpenedForTest> {
   const name = `store_${process.pid}_${++databases}`;
-  const uri = inject("mongodbUri").replace("/?", `/${name}?`);
+  const uri = inject("mongodbUri").replace("/?", `/${name}?${parameters}`);
   const open: StoreLocation[] = [];
   const reopen = async () => {
     const location = await mongodbStoreLocation(uri, options);
@@ -38,7 +38,7 @@ async function openMongodb(options?: { documentBytes: number }): Promise<OpenedF
     reopen,
     async dispose() {
       for (const location of open) await location.close();
-      await using client = new MongoClient(uri);
+      await using client = new MongoClient(uri.replace("layout=entries&", ""));
       await client.db(name).dropDatabase();
     },
   };
@@ -75,6 +75,7 @@ const STORES: Record<string, () => Promise<OpenedForTest>> = {
   mongodb: () => openMongodb(),
   // So small that every segment is kept in parts.
   "mongodb, in parts": () => openMongodb({ documentBytes: 40_000 }),
+  "mongodb, entries": () => openMongodb(undefined, "layout=entries&"),
   s3: () => openS3(),
 };
 

@@ -1,10 +1,18 @@
+import { OplogError } from "../errors.js";
 import type { Keyring } from "../keyring.js";
 import type { Store, StoreLocation } from "../store.js";
 
 /** The same place, whose logs are written encrypted, and read with these keys. */
 export const locationWithKeys = (location: StoreLocation, keys: Keyring): StoreLocation => ({
-  log: async (name) => storeWithKeys(await location.log(name), keys),
-  names: () => location.names(),
+  async log(name) {
+    const store = await location.log(name);
+    if (store.codec === undefined) return storeWithKeys(store, keys);
+    await store.close();
+    throw new OplogError("BAD_INPUT", "A store of entries shows each event to whoever may read its database, so it can't be encrypted", {
+      hint: "Leave layout=entries out of the store's URI, or OPLOG_STORE_KEY_FILE and OPLOG_STORE_KEY out of the environment.",
+    });
+  },
+  names: (prefix) => location.names(prefix),
   get deployment() {
     return location.deployment;
   },

@@ -1,4 +1,4 @@
-import { BSON_TYPE } from "@oplog-collector/collector-core";
+import { BSON_TYPE, document, element } from "@oplog-collector/collector-core";
 import fc from "fast-check";
 import {
   Binary,
@@ -16,7 +16,6 @@ import {
   Timestamp,
   UUID,
 } from "mongodb";
-import { document, element } from "../bson-writer.js";
 
 /** A document as its fields one after another: names may come twice, look like integers, or be empty, and keep their order. */
 export class Fields {

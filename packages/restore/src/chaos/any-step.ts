@@ -1,6 +1,6 @@
+import { runWithDocuments } from "@oplog-collector/collector-core";
 import fc from "fast-check";
 import { type Db, type Document, type MongoClient, MongoServerError } from "mongodb";
-import { runWithDocuments } from "../raw-command.js";
 import { anyDocument, anyFields, anyId, anyName, anyNumber, anyValue, encodeDocument, Fields, plainName } from "./any-bson.js";
 
 /** Where a workload runs: a database of its own, and one beside it. */

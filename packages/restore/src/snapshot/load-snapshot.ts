@@ -1,18 +1,21 @@
 import {
+  arrayOf,
   decodeHeader,
+  document,
+  documentElement,
   documentsIn,
   OplogError,
   rawElements,
   rawString,
   readPayload,
+  runWithDocuments,
   type SegmentHeader,
   type Store,
+  stringElement,
 } from "@oplog-collector/collector-core";
 import type { MongoClient } from "mongodb";
-import { arrayOf, document, documentElement, stringElement } from "../bson-writer.js";
 import { applyOps, runDdl } from "../ddl.js";
 import { splitNamespace } from "../operation.js";
-import { runWithDocuments } from "../raw-command.js";
 import { isBuckets, type Routing } from "../routing.js";
 import { hasZeroTimestamp } from "../statement.js";
 import type { TargetTerm } from "../target-term.js";

@@ -1,6 +1,5 @@
-import { type ClusterTime, documentsIn, newestClusterTime, OplogError, rawElement } from "@oplog-collector/collector-core";
+import { type ClusterTime, documentsIn, newestClusterTime, OplogError, rawElement, rawField } from "@oplog-collector/collector-core";
 import { type ClientSession, type Db, type Document, type MongoClient, Timestamp } from "mongodb";
-import { rawField } from "../raw-command.js";
 import { compareIds, idsAreComparable } from "./compare-ids.js";
 import { type RawBatch, readRawCursor } from "./raw-cursor.js";
 import { isSnapshotTooOld, isTransient } from "./read-errors.js";

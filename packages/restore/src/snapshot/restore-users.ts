@@ -1,6 +1,5 @@
-import { decodeHeader, documentsIn, OplogError, readPayload, type Store } from "@oplog-collector/collector-core";
+import { decodeHeader, documentsIn, OplogError, readPayload, runWithDocuments, type Store } from "@oplog-collector/collector-core";
 import type { MongoClient } from "mongodb";
-import { runWithDocuments } from "../raw-command.js";
 import { encodeWrite } from "../statement.js";
 import type { SnapshotCollection } from "./snapshot-collection.js";
 import { recordOf } from "./snapshot-record.js";

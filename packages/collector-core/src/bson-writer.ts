@@ -1,4 +1,4 @@
-import { BSON_TYPE } from "@oplog-collector/collector-core";
+import { BSON_TYPE } from "./raw-bson.js";
 
 /** Puts BSON documents together from bytes that are already BSON, so that nothing of them is decoded. */
 

@@ -1,7 +1,7 @@
-import { BSON_TYPE, rawElement, rawElements } from "@oplog-collector/collector-core";
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { document, element, stringElement } from "./bson-writer.js";
+import { BSON_TYPE, rawElement, rawElements } from "./raw-bson.js";
 import { rawField, runWithDocuments } from "./raw-command.js";
 
 const DATABASE = "raw_command_test";

@@ -1,0 +1,168 @@
+import type { Collection, Db, MongoServerError } from "mongodb";
+import { OplogError } from "../errors.js";
+import { documentsIn, rawValue } from "../raw-bson.js";
+import { runWithDocuments } from "../raw-command.js";
+import { decodeHeader, readPayload, type SealedSegment } from "../segment.js";
+import { damagedSegment } from "./damaged-segment.js";
+import { isDuplicateKey, MongodbStore, SEGMENTS_PREFIX, type SegmentDocument } from "./mongodb-store.js";
+import { entryDocument, entryId } from "./stored-entry.js";
+
+/** Beside the entries, `oplogs_<log>`: what else belongs to the log's segments. */
+export const ENTRIES_SEGMENTS_SUFFIX = ".segments";
+
+/** An entry holds the event as bytes, and its fields again: with this much of it both fit a document. A larger one is kept as in the other layout. */
+const LARGEST_EVENT_BYTES = 7 * 1024 * 1024;
+
+/** What one field may have where the event itself is kept elsewhere. */
+const LARGEST_FIELD_BYTES = 15 * 1024 * 1024;
+
+const SEAL_BYTES = 8;
+
+/** Deleted at a time, in segments: some hundred thousand entries, well within the socket's timeout. */
+const REMOVED_AT_ONCE = 20;
+
+/** Of two writers at the same number the server tells one to try again; then it finds the number taken. */
+const WRITE_CONFLICT = 112;
+const CONFLICT_TRIES = 20;
+
+/** For time, namespace and document; and for reading a segment back. */
+const INDEXES = [
+  { key: { ts: 1 }, name: "time" },
+  { key: { ns: 1, ts: 1 }, name: "namespace" },
+  { key: { ns: 1, "doc_key._id": 1 }, name: "document" },
+  { key: { segment: 1, i: 1 }, name: "segment" },
+] as const;
+
+/** A cut of a segment's payload into the documents of its entries. */
+interface Entries {
+  documents: Buffer[];
+  /** They hold the whole payload: nothing of it is kept beside them. */
+  whole: boolean;
+}
+
+/**
+ * One log in a MongoDB database, one document an event in `oplogs_<log>`. Header and entries of a segment are stored in one transaction, so a
+ * segment is there at once or not at all. What has no events that can be shown so (a base snapshot, a mark) is kept as in the other layout.
+ */
+export class EntriesStore extends MongodbStore {
+  /** The events' own bytes are what is stored, so compressing them would only be undone. */
+  readonly codec = "none";
+  readonly #entries: Collection;
+  #indexed = false;
+
+  constructor(
+    private readonly db: Db,
+    name: string,
+    documentBytes?: number,
+  ) {
+    super(db, name, documentBytes, ENTRIES_SEGMENTS_SUFFIX);
+    this.#entries = db.collection(`${SEGMENTS_PREFIX}${name}`);
+  }
+
+  override async append(segment: SealedSegment): Promise<"stored" | "taken"> {
+    const entries = await entriesOf(segment);
+    if (!entries) return super.append(segment);
+    if (!this.#indexed) await this.#entries.createIndexes([...INDEXES]);
+    this.#indexed = true;
+    const document = entries.whole ? { ...this.summaryOf(segment), entries: entries.documents.length } : await this.prepare(segment);
+    return this.commit(document, () => this.#insertAtOnce(document, entries.documents));
+  }
+
+  override async remove(upTo?: number): Promise<void> {
+    await super.remove(upTo);
+    if (upTo === undefined) return void (await this.#entries.drop());
+    for (;;) {
+      const oldest = await this.#entries.findOne({ segment: { $lte: upTo } }, { sort: { segment: 1 }, projection: { segment: 1 } });
+      if (!oldest) return;
+      await this.#entries.deleteMany({ segment: { $lte: Math.min(oldest.segment + REMOVED_AT_ONCE, upTo) } });
+    }
+  }
+
+  protected override async payloadOf(document: SegmentDocument, hash: Buffer): Promise<Buffer | null> {
+    if (document.entries === undefined) return super.payloadOf(document, hash);
+    const found = await this.#entries
+      .find({ segment: document._id, seal: sealOf(hash) }, { raw: true, sort: { i: 1 }, projection: { _id: 0, event: 1 } })
+      .toArray();
+    const events = found.map((entry) => rawValue(Buffer.from(entry as unknown as Uint8Array), "event")?.bytes.subarray(5));
+    if (events.length === document.entries && events.every((event) => event !== undefined)) return Buffer.concat(events as Buffer[]);
+    if (!(await this.isThere(document._id))) return null; // removed by retention meanwhile
+    throw damagedSegment(document._id, `has ${events.length} of its ${document.entries} entries`);
+  }
+
+  async #insertAtOnce(document: SegmentDocument, entries: Buffer[]): Promise<boolean> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#tryInsert(document, entries);
+      } catch (error) {
+        const again =
+          error instanceof EntryTaken ? attempt === 1 : (error as MongoServerError).code === WRITE_CONFLICT && attempt < CONFLICT_TRIES;
+        if (!again) throw error;
+        if (error instanceof EntryTaken) await this.#removeStrays();
+      }
+    }
+  }
+
+  /** False when the number is taken. */
+  async #tryInsert(document: SegmentDocument, entries: Buffer[]): Promise<boolean> {
+    await using session = this.db.client.startSession({ defaultTransactionOptions: { writeConcern: { w: "majority", journal: true } } });
+    session.startTransaction();
+    try {
+      await this.segments.insertOne(document, { session });
+    } catch (error) {
+      await session.abortTransaction();
+      if (isDuplicateKey(error)) return false;
+      throw error;
+    }
+    const command = { insert: this.#entries.collectionName };
+    const { writeErrors } = await runWithDocuments(this.db, command, { name: "documents", chunks: entries }, { session });
+    if (writeErrors) {
+      await session.abortTransaction();
+      throw new EntryTaken(document._id, writeErrors[0]);
+    }
+    await session.commitTransaction();
+    return true;
+  }
+
+  /** A removal that did not come to its end leaves entries of segments that are gone. */
+  async #removeStrays(): Promise<void> {
+    const [oldest, newest] = await Promise.all(
+      ([1, -1] as const).map((direction) => this.segments.findOne({}, { sort: { _id: direction }, projection: { _id: 1 } })),
+    );
+    const gone = oldest && newest ? { $or: [{ segment: { $lt: oldest._id } }, { segment: { $gt: newest._id } }] } : {};
+    await this.#entries.deleteMany(gone);
+  }
+}
+
+class EntryTaken extends OplogError {
+  constructor(number: number, cause: unknown) {
+    super("DAMAGED", `Segment ${number} holds an event that another segment of this log holds already`, {
+      cause,
+      hint: "Run verify. This is a defect, unless something else writes into the collection; please report it.",
+    });
+  }
+}
+
+const sealOf = (hash: Buffer): Buffer => hash.subarray(0, SEAL_BYTES);
+
+/** Null for a segment whose payload is not the events of a source. */
+async function entriesOf(segment: SealedSegment): Promise<Entries | null> {
+  const { kind, format, codec, encryption } = decodeHeader(segment.header);
+  if (kind !== "events" || format === "document" || encryption) return null;
+  const events = await eventsIn(segment);
+  if (!events?.length || !events.every((event) => entryId(event, format))) return null;
+  const whole = codec === "none" && events.every((event) => event.length <= LARGEST_EVENT_BYTES);
+  const seal = sealOf(segment.hash);
+  const documents = events.map((event, index) =>
+    entryDocument(event, format, { segment: segment.number, index, seal }, { whole, largest: LARGEST_FIELD_BYTES }),
+  );
+  return { documents, whole };
+}
+
+/** Null when they can't be read: what a store is given it keeps, whatever it is. */
+async function eventsIn(segment: SealedSegment): Promise<Buffer[] | null> {
+  try {
+    return [...documentsIn(await readPayload(segment))];
+  } catch {
+    return null;
+  }
+}
