@@ -38,6 +38,7 @@ export class RecordedLog implements AsyncDisposable {
     private readonly source: string,
     private readonly stop: AbortController,
     private readonly collecting: Promise<void>,
+    private readonly collector: Collector,
   ) {}
 
   /** `capture` opens the source; exact change events unless told. Small segments make more of their boundaries. */
@@ -60,7 +61,7 @@ export class RecordedLog implements AsyncDisposable {
     const collecting = collector.run(stop.signal);
     collecting.catch(() => {}); // thrown at the end
     await waitFor("the log to begin", async () => (await coveredTo(log)) > 0n);
-    return new RecordedLog(name, directory, location, log, source, stop, collecting);
+    return new RecordedLog(name, directory, location, log, source, stop, collecting, collector);
   }
 
   get store(): string {
@@ -76,7 +77,11 @@ export class RecordedLog implements AsyncDisposable {
       // An event of the note's own time might still come: the next one shows that none did.
       await client.db("admin").command({ appendOplogNote: 1, data: { caughtUp: 2 } });
       const failed = this.collecting.then(() => new Promise<never>(() => {}));
-      await Promise.race([failed, waitFor("the log to catch up", async () => (await coveredTo(this.log)) >= time)]);
+      const covered = waitFor("the log to catch up", async () => (await coveredTo(this.log)) >= time);
+      await Promise.race([failed, covered]).catch((error: Error) => {
+        const { state, error: told } = this.collector.status;
+        throw new Error(`${error.message}; the collector of ${this.name} is ${state}: ${told?.message ?? "no error"}`, { cause: error });
+      });
       return time;
     } finally {
       await client.close();
