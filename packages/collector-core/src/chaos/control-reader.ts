@@ -56,7 +56,8 @@ async function* changeEvents(client: MongoClient, { database, after, to, split =
 }
 
 /** Namespaces of the server's own bookkeeping: not part of what is captured. */
-const BOOKKEEPING = /^(config\.(system\.(sessions|preimages|indexBuilds)|transactions|image_collection)|admin\.system\.keys)(\.|$)/;
+const BOOKKEEPING =
+  /^(config\.(system\.(sessions|preimages|indexBuilds)|transactions|image_collection|external_validation_keys|tenant(Migration|Split)\w+)|admin\.system\.keys)(\.|$)/;
 
 async function* oplogEntries(client: MongoClient, { after, to }: ControlOrder): AsyncGenerator<Buffer> {
   const oplog = client.db("local").collection("oplog.rs");
