@@ -28,6 +28,7 @@ const ROUTES: [method: string, path: string, least: "viewer" | "operator" | "adm
   ["get", "/clusters/{id}/events", "viewer"],
   ["get", "/clusters/{id}/stats", "viewer"],
   ["get", "/clusters/{id}/logs", "viewer"],
+  ["get", "/clusters/{id}/moments", "viewer"],
   ["post", "/clusters/{id}/snapshots", "operator"],
   ["post", "/clusters/{id}/verify", "operator"],
   ["post", "/clusters/{id}/restores", "operator", {}],
@@ -113,6 +114,29 @@ test("what is written is seen as events, coverage and stats; wiping needs the cl
   expect(page).toMatchObject({ rows: [{ operation: "insert" }, { operation: "insert" }], cursor: null });
   expect(await json(await api.ask("viewer", "GET", "/api/clusters/mine/coverage"))).toMatchObject({ timelines: [{}], gaps: [] });
   expect((await (await api.ask("viewer", "GET", "/api/clusters/mine/stats")).json()) as unknown[]).not.toHaveLength(0);
+  const both = (await json(await api.ask("viewer", "GET", "/api/clusters/mine/events"))).rows as { event: string }[];
+  const newestFirst: { event: string }[] = [];
+  for (let cursor: unknown = ""; cursor !== null; ) {
+    const found = await json(
+      await api.ask("viewer", "GET", `/api/clusters/mine/events?order=newest&limit=1${cursor && `&cursor=${cursor}`}`),
+    );
+    newestFirst.push(...(found.rows as { event: string }[]));
+    cursor = found.cursor;
+  }
+  expect(newestFirst).toEqual([...both].reverse());
+  await client
+    .db(api.registration("mine").database as string)
+    .collection("orders")
+    .drop();
+  const [dropped] = await waitFor("the drop among the unusual moments", async () => {
+    const moments = (await (await api.ask("viewer", "GET", "/api/clusters/mine/moments")).json()) as Record<string, string>[];
+    return moments.length > 0 && moments;
+  });
+  const drop = (await json(await api.ask("viewer", "GET", "/api/clusters/mine/events?op=drop"))).rows as {
+    position: { clusterTime: string };
+  }[];
+  const [seconds, ordinal] = drop[0]!.position.clusterTime.split(",").map(Number);
+  expect(dropped).toMatchObject({ kind: "drop", namespace: expect.stringMatching(/orders$/), before: `${seconds},${ordinal! - 1}` });
   const snapshot = await json(await api.ask("operator", "POST", "/api/clusters/mine/snapshots"));
   await waitFor("the base snapshot", async () => {
     // A snapshot is complete once the log has got past it, which takes an idle source ten seconds.

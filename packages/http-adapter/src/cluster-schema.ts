@@ -70,6 +70,19 @@ export const statsSchema = z
   .array(z.object({ at: time, namespace: z.string(), operation: z.string(), events: z.number() }))
   .openapi("Stats");
 
+export const momentsSchema = z
+  .array(
+    z.object({
+      kind: z.enum(["drop", "mass-delete", "spike"]),
+      at: time,
+      before: z.string().openapi({ description: "t,i: a restore to here leaves it out" }),
+      namespace: z.string().nullable(),
+      operation: z.string().nullable(),
+      events: z.number(),
+    }),
+  )
+  .openapi("Moments");
+
 export const jobSchema = z
   .looseObject({
     id: z.string(),

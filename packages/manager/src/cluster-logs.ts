@@ -7,7 +7,9 @@ import { readEventStats } from "./event-stats.js";
 import { collectorLogName } from "./log-file.js";
 import { readLogTail } from "./log-tail.js";
 import type { EventFilter, EventRow, LogCoverage, StatsRow } from "./manager-api.js";
+import { readUnusualMoments } from "./read-unusual-moments.js";
 import type { StoreLocations } from "./store-locations.js";
+import type { UnusualMoment } from "./unusual-moments.js";
 
 /** Reads what is stored of a cluster: its log, and its collector's log file. */
 export class ClusterLogs {
@@ -29,6 +31,11 @@ export class ClusterLogs {
 
   stats({ storeUri, name }: Cluster, options: { from?: string; to?: string; buckets?: number }): Promise<StatsRow[]> {
     return this.locations.useLog(storeUri, name, (store) => readEventStats(store, options));
+  }
+
+  /** Drops, mass deletes and spikes of the log's newest part, the newest last. */
+  moments({ storeUri, name }: Cluster): Promise<UnusualMoment[]> {
+    return this.locations.useLog(storeUri, name, readUnusualMoments);
   }
 
   async lines({ name }: Cluster, lines: number): Promise<string[]> {

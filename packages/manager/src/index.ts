@@ -10,7 +10,16 @@ export type { Job, JobKind, JobState } from "./jobs.js";
 export { DEFAULT_LOG_ROTATION, type LogRotation, type OpenLog, openLog, pinoLevel } from "./log-file.js";
 export type { LogSummary } from "./log-summary.js";
 export { createManager, type Manager } from "./manager.js";
-export type { EventFilter, EventRow, LogCoverage, ManagerApi, ManagerEvent, RestoreRequest, StatsRow } from "./manager-api.js";
+export type {
+  EventFilter,
+  EventRow,
+  LogCoverage,
+  ManagerApi,
+  ManagerEvent,
+  RestoreRequest,
+  StatsRow,
+  UnusualMoment,
+} from "./manager-api.js";
 export type { ManagerOptions } from "./manager-options.js";
 export { type MetadataDatabase, openMetadata } from "./metadata-database.js";
 export type { RecentFigures } from "./recent-figures.js";

@@ -4,6 +4,9 @@ import type { ClusterView } from "./cluster-view.js";
 import type { Job } from "./jobs.js";
 import type { RecentFigures } from "./recent-figures.js";
 import type { RegistrationChange, RegistrationInput } from "./registration.js";
+import type { UnusualMoment } from "./unusual-moments.js";
+
+export type { UnusualMoment };
 
 /** One event for the event browser. */
 export interface EventRow {
@@ -25,6 +28,8 @@ export interface EventFilter {
   /** Extended JSON of the document's `_id`. */
   id?: string;
   limit?: number;
+  /** The newest event first. @default false */
+  newestFirst?: boolean;
   /** Of the page before. */
   cursor?: string;
 }
@@ -73,6 +78,8 @@ export interface ManagerApi {
   coverage(id: string): Promise<LogCoverage>;
   events(id: string, filter: EventFilter): Promise<{ rows: EventRow[]; cursor: string | null }>;
   stats(id: string, options: { from?: string; to?: string; buckets?: number }): Promise<StatsRow[]>;
+  /** Drops, mass deletes and spikes: what people look for when they want to go back. */
+  moments(id: string): Promise<UnusualMoment[]>;
   logs(id: string, lines: number): Promise<string[]>;
   /** Checks a source and a store before they are registered. */
   doctor(input: { connectionString: string; storeUri?: string; database?: string | null }): Promise<DoctorCheck[]>;

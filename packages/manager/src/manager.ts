@@ -8,7 +8,16 @@ import type { ClusterView } from "./cluster-view.js";
 import { unhealthyBecause } from "./health.js";
 import { type Job, Jobs } from "./jobs.js";
 import { planOfRestore, redactedRequest, restoreWork, snapshotWork, verifyWork } from "./log-jobs.js";
-import type { EventFilter, EventRow, LogCoverage, ManagerApi, ManagerEvent, RestoreRequest, StatsRow } from "./manager-api.js";
+import type {
+  EventFilter,
+  EventRow,
+  LogCoverage,
+  ManagerApi,
+  ManagerEvent,
+  RestoreRequest,
+  StatsRow,
+  UnusualMoment,
+} from "./manager-api.js";
 import { ManagerNode } from "./manager-node.js";
 import { defaultNodeName, type ManagerOptions } from "./manager-options.js";
 import { metadataFailure, openMetadata } from "./metadata-database.js";
@@ -146,6 +155,10 @@ export class Manager implements ManagerApi {
 
   async stats(id: string, options: { from?: string; to?: string; buckets?: number }): Promise<StatsRow[]> {
     return this.files.stats(await this.find(id), options);
+  }
+
+  async moments(id: string): Promise<UnusualMoment[]> {
+    return this.files.moments(await this.find(id));
   }
 
   async logs(id: string, lines: number): Promise<string[]> {

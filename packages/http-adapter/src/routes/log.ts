@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { formatClusterTime, type Gap, printPosition, type Timeline } from "@oplog-collector/collector-core";
 import type { LogCoverage } from "@oplog-collector/manager";
-import { coverageSchema, eventPageSchema, statsSchema } from "../cluster-schema.js";
+import { coverageSchema, eventPageSchema, momentsSchema, statsSchema } from "../cluster-schema.js";
 import { needs } from "../guard.js";
 import { clusterParam, json, problems, type RouteContext, routeApp, visibleCluster } from "./route.js";
 
@@ -35,6 +35,7 @@ const events = createRoute({
       op: z.string().max(100).optional(),
       id: z.string().max(20_000).optional(),
       limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(100),
+      order: z.enum(["oldest", "newest"]).default("oldest"),
       cursor: z.string().max(20_000).optional(),
     }),
   },
@@ -51,6 +52,15 @@ const stats = createRoute({
     query: z.object({ from: time, to: time, buckets: z.coerce.number().int().min(1).max(500).default(60) }),
   },
   responses: { 200: json(statsSchema, "Events by time, namespace and operation"), ...problems },
+});
+
+const moments = createRoute({
+  method: "get",
+  path: "/clusters/{id}/moments",
+  tags,
+  middleware: needs("viewer"),
+  request: { params: clusterParam },
+  responses: { 200: json(momentsSchema, "Drops, mass deletes and spikes, the newest last"), ...problems },
 });
 
 const logs = createRoute({
@@ -92,12 +102,19 @@ export const logRoutes = ({ manager }: RouteContext) =>
     })
     .openapi(events, async (c) => {
       const { id } = await visibleCluster(manager, c.get("identity"), c.req.valid("param").id);
-      const { id: documentId, ...filter } = c.req.valid("query");
-      return c.json(await manager.events(id, { ...filter, ...(documentId !== undefined && { id: documentId }) }), 200);
+      const { id: documentId, order, ...filter } = c.req.valid("query");
+      return c.json(
+        await manager.events(id, { ...filter, newestFirst: order === "newest", ...(documentId !== undefined && { id: documentId }) }),
+        200,
+      );
     })
     .openapi(stats, async (c) => {
       const { id } = await visibleCluster(manager, c.get("identity"), c.req.valid("param").id);
       return c.json(await manager.stats(id, c.req.valid("query")), 200);
+    })
+    .openapi(moments, async (c) => {
+      const { id } = await visibleCluster(manager, c.get("identity"), c.req.valid("param").id);
+      return c.json(await manager.moments(id), 200);
     })
     .openapi(logs, async (c) => {
       const { id } = await visibleCluster(manager, c.get("identity"), c.req.valid("param").id);
