@@ -13,6 +13,8 @@ export async function launchBrowser() {
     return await chromium.launch({
       executablePath,
       args: [
+        // Where the system names no language, Chromium makes one up that no formatter takes.
+        "--lang=en-US",
         "--headless=shell",
         "--no-sandbox",
         "--no-zygote",

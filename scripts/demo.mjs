@@ -1,109 +1,52 @@
 /**
- * `npm run demo`: a source replica set with a small live workload, a store beside it, and a collector between them; shows in the terminal
- * what is covered. Everything runs on 127.0.0.1 in temporary folders and is gone after Ctrl-C.
+ * `npm run demo`: the server with a sample cluster, and its dashboard. Everything runs on 127.0.0.1 in a temporary folder and is gone after Ctrl-C.
  */
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { stderr, stdout } from "node:process";
-import { MongoClient } from "mongodb";
-import {
-  ChangeStreamSource,
-  Collector,
-  dateOf,
-  formatClusterTime,
-  openStore,
-  readCoverage,
-} from "../packages/collector-core/dist/index.js";
-import { startReplicaSet } from "./replica-set.mjs";
+import { fileURLToPath } from "node:url";
+import { freePort } from "./free-port.mjs";
+import { waitFor } from "./wait-for.mjs";
 
-const NAME = "demo";
-/** Often enough to see it live, seldom enough to read it. */
-const REDRAW_MS = 1_000;
-/** About what a small shop writes: inserts, updates and a delete now and then. */
-const WRITES_PER_SECOND = 40;
-/** A second beside another: the source must not fill the machine. */
-const OPLOG_MB = 64;
+const MAIN = fileURLToPath(new URL("../apps/server/dist/main.js", import.meta.url));
 
-const stop = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => stop.abort());
-
-stderr.write("Starting a source and a store (two small mongod on 127.0.0.1) …\n");
-const log = (/** @type {string} */ line) => stderr.write(`  ${line}\n`);
-const source = await startReplicaSet({ name: "demo-source", oplogSizeMB: OPLOG_MB, log });
-const store = await startReplicaSet({ name: "demo-store", oplogSizeMB: OPLOG_MB, log });
-const storeUri = store.uri.replace("/?", "/oplog_store?");
-const client = new MongoClient(source.uri);
-const captured = new ChangeStreamSource({ uri: source.uri });
-const location = await openStore(storeUri);
+const folder = await mkdtemp(join(tmpdir(), "oplog-demo-"));
+const port = process.env.PORT ?? String(await freePort());
+const server = spawn(process.execPath, [MAIN, "--port", port, "--data-dir", join(folder, "data"), "--log-dir", join(folder, "logs")], {
+  // Ctrl-C reaches us alone, and we end the server in order.
+  detached: true,
+  stdio: ["ignore", "ignore", "inherit"],
+});
+const ended = new Promise((resolve) => server.once("exit", resolve));
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => server.kill("SIGTERM"));
 try {
-  const demoLog = await location.log(NAME);
-  const collector = new Collector({ name: NAME, source: captured, store: demoLog });
-  const running = collector.run(stop.signal).finally(() => stop.abort());
-  await Promise.all([running, work(), show(collector, demoLog)]);
+  stderr.write("Starting the server, and a small MongoDB to capture (all on 127.0.0.1) …\n");
+  const url = `http://127.0.0.1:${port}`;
+  await waitFor("the server", async () => server.exitCode !== null || (await fetch(`${url}/livez`)).ok);
+  const response = await fetch(`${url}/api/sample`, { method: "POST" });
+  if (!response.ok) throw new Error(`The sample cluster did not start: ${await response.text()}`);
+  stdout.write(
+    `\n  The dashboard, with a shop that is being captured:  ${url}/#/clusters/sample\n  Ctrl-C ends it and removes everything.\n\n`,
+  );
+  openInBrowser(`${url}/#/clusters/sample`);
+  await ended;
 } finally {
-  await Promise.allSettled([captured.close(), client.close(), location.close()]);
-  await Promise.all([source.stop(), store.stop()]);
-}
-stderr.write("\nStopped: what was captured was sealed and stored. The servers and their data are removed.\n");
-
-/** A little shop: orders come, change and go. */
-async function work() {
-  const orders = client.db("shop").collection("orders");
-  for (let order = 0; !stop.signal.aborted; order++) {
-    await orders.insertOne({ order, customer: `customer-${order % 17}`, total: order % 100, status: "new", at: new Date() });
-    if (order % 3 === 0)
-      await orders.updateOne({ order: Math.floor(order / 2) }, { $set: { status: "paid" }, $currentDate: { changed: true } });
-    if (order % 10 === 9) await orders.deleteOne({ order: order - 9 });
-    await pause(1000 / WRITES_PER_SECOND);
-  }
+  server.kill("SIGTERM");
+  await ended;
+  await rm(folder, { recursive: true, force: true });
 }
 
-/** @param {Collector} collector @param {import("../packages/collector-core/dist/index.js").Store} demoLog */
-async function show(collector, demoLog) {
-  let drawn = 0;
-  while (!stop.signal.aborted) {
-    const lines = await picture(collector, demoLog);
-    if (stdout.isTTY && drawn > 0) stdout.write(`\x1b[${drawn}A\x1b[J`);
-    stdout.write(`${lines.join("\n")}\n`);
-    drawn = lines.length;
-    await pause(REDRAW_MS);
-  }
-}
-
-/** @param {Collector} collector @param {import("../packages/collector-core/dist/index.js").Store} demoLog */
-async function picture(collector, demoLog) {
-  const { state, events, storedBytes, lagMs, error } = collector.status;
-  const { timelines, gaps, bytes, segments } = await readCoverage(demoLog);
-  const newest = timelines.at(-1);
-  const covered = newest
-    ? `${formatClusterTime(newest.from.clusterTime)} to ${formatClusterTime(newest.to.clusterTime)}  (${dateOf(newest.to.clusterTime).toISOString()})`
-    : "nothing yet";
-  return [
-    "",
-    `  state     ${state}${error ? `: ${error.message}` : ""}`,
-    `  captured  ${events} events, ${kilobytes(bytes)} in ${segments} segments, stored as ${kilobytes(storedBytes)}`,
-    `  covered   ${covered}`,
-    `  gaps      ${gaps.length === 0 ? "none" : gaps.map((gap) => gap.cause).join("; ")}`,
-    `  lag       ${lagMs === null ? "not known yet" : `${lagMs} ms`}`,
-    "",
-    `  npx oplog range  --store '${storeUri}' --name ${NAME}`,
-    `  npx oplog events --store '${storeUri}' --name ${NAME} --limit 3`,
-    "  Ctrl-C ends it.",
-  ];
-}
-
-/** @param {number} bytes */
-function kilobytes(bytes) {
-  return `${Math.ceil(bytes / 1024)} kB`;
-}
-
-/** @param {number} ms */
-function pause(ms) {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    function done() {
-      clearTimeout(timer);
-      stop.signal.removeEventListener("abort", done);
-      resolve(undefined);
-    }
-    stop.signal.addEventListener("abort", done, { once: true });
-  });
+/**
+ * Only where somebody sits at a screen; what can't be opened is printed above.
+ *
+ * @param {string} url
+ */
+function openInBrowser(url) {
+  const command = process.platform === "darwin" ? "open" : process.env.DISPLAY || process.env.WAYLAND_DISPLAY ? "xdg-open" : null;
+  if (!stdout.isTTY || command === null) return;
+  spawn(command, [url], { stdio: "ignore", detached: true })
+    .on("error", () => {})
+    .unref();
 }

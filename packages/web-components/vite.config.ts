@@ -10,6 +10,6 @@ export default defineConfig({
     emptyOutDir: true,
     target: "es2022",
     modulePreload: false,
-    rolldownOptions: { output: { entryFileNames: "oplog.js", assetFileNames: "[name][extname]", codeSplitting: false } },
+    rolldownOptions: { output: { entryFileNames: "oplog.js", chunkFileNames: "[name].js", assetFileNames: "[name][extname]" } },
   },
 });

@@ -9,6 +9,7 @@ import { openAuditLog } from "./audit-log.js";
 import type { ServerConfig } from "./config.js";
 import { dashboardPage } from "./dashboard.js";
 import { startEmbeddedMongodb } from "./embedded-mongodb.js";
+import { SampleCluster } from "./sample-cluster.js";
 
 /** Whoever can reach a loopback port without tokens is on this machine, as its operator. */
 const LOCAL: Identity = { name: "local", role: "admin" };
@@ -53,6 +54,11 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
     await manager.begin();
     opened.push(() => manager.end());
 
+    // Where the places of sources and stores are limited, a sample would be in neither.
+    const sample = config.databaseHosts || config.storeFolders ? null : new SampleCluster(config.dataDir, manager, logger);
+    await sample?.resume();
+    opened.push(async () => sample?.stop());
+
     const tokens = config.authTokens.trim() === "" ? null : readTokens(config.authTokens);
     const authorize = tokens ?? (() => LOCAL);
     const app = new Hono();
@@ -68,6 +74,7 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
           ...(config.storeFolders && { folders: config.storeFolders }),
         },
         audit: await openAuditLog(db, logger),
+        ...(sample && { startSample: sample.start }),
         onError: (error) => logger.error({ ...error }, "a request failed"),
       }),
     );

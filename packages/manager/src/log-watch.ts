@@ -7,7 +7,7 @@ import { Repeat } from "./repeat.js";
 import type { StoreLocations } from "./store-locations.js";
 
 /** Often enough for sizes and first events; what changes by the second is in the collector's own report. */
-const WATCH_INTERVAL_MS = 30_000;
+const WATCH_INTERVAL_MS = 10_000;
 
 export interface LogWatchOptions {
   locations: StoreLocations;

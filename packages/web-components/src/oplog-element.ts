@@ -1,4 +1,4 @@
-import { LitElement } from "lit";
+import { LitElement, type PropertyValues } from "lit";
 import { property } from "lit/decorators.js";
 import type { ApiClient, GetToken } from "./api/api-client.js";
 import { type Connection, connectionTo } from "./api/connection.js";
@@ -27,6 +27,11 @@ export class OplogElement extends LitElement {
 
   protected get feed(): Feed {
     return this.connection.feed;
+  }
+
+  /** Something changed that decides what is asked of the API. */
+  protected asksAnew(changed: PropertyValues, ...own: string[]): boolean {
+    return ["cluster", "endpoint", "getToken", ...own].some((name) => changed.has(name));
   }
 
   /** An event that the host's page can hear, wherever the element is. False when somebody prevented what comes next. */

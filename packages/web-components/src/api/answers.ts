@@ -6,6 +6,7 @@ import type {
   RegistrationInput,
   RestoreRequest,
   StatsRow,
+  UnusualMoment,
 } from "@oplog-collector/manager";
 import type { RestorePlan } from "@oplog-collector/restore";
 
@@ -21,7 +22,7 @@ type AsJson<T> = T extends Date
 /** Types of what the HTTP API takes and answers, as JSON. */
 export type Cluster = ClusterView;
 export type Job = AsJson<Omit<ManagerJob, "result">> & { result: unknown };
-export type { EventRow, RegistrationInput, RestorePlan, RestoreRequest, StatsRow };
+export type { EventRow, RegistrationInput, RestorePlan, RestoreRequest, StatsRow, UnusualMoment };
 
 export interface PrintedPosition {
   /** `t,i` */

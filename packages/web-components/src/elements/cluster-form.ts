@@ -87,7 +87,7 @@ export class OplogClusterForm extends OplogElement {
   @query("form") private form!: HTMLFormElement;
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    if (changed.has("cluster") || changed.has("endpoint") || changed.has("getToken")) void this.load();
+    if (this.asksAnew(changed)) void this.load();
   }
 
   override render() {

@@ -187,10 +187,11 @@ export class OplogDashboard extends OplogElement {
         cluster=${route.cluster}
         tab=${route.tab}
         .parameters=${route.parameters}
-        role-of-user=${this.session?.role ?? "viewer"}
+        user-role=${this.session?.role ?? "viewer"}
         endpoint=${this.endpoint}
         .getToken=${this.token}
         ?readonly=${this.looksOnly}
+        @oplog-go=${(event: CustomEvent<{ hash: string }>) => this.go(event.detail.hash)}
         @oplog-cluster-removed=${() => this.go("#/")}
       ></oplog-cluster-page>`;
     const { feed } = this.live;
