@@ -130,7 +130,7 @@ test("what is written is seen as events, coverage and stats; wiping needs the cl
     .drop();
   const [dropped] = await waitFor("the drop among the unusual moments", async () => {
     const moments = (await (await api.ask("viewer", "GET", "/api/clusters/mine/moments")).json()) as Record<string, string>[];
-    return moments.length > 0 && moments;
+    return moments.length > 0 ? moments : null;
   });
   const drop = (await json(await api.ask("viewer", "GET", "/api/clusters/mine/events?op=drop"))).rows as {
     position: { clusterTime: string };
