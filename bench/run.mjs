@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { applyRate } from "./apply.mjs";
 import { changeStreamDrain, oplogDrain } from "./capture-drain.mjs";
 import { captureProfile } from "./capture-profile.mjs";
+import { dashboardLoad } from "./dashboard.mjs";
 import { liveLag } from "./live-lag.mjs";
 import { describeMachine, loadAverage } from "./machine.mjs";
 import { managerFigures } from "./manager.mjs";
@@ -27,6 +28,7 @@ const FIGURES = {
   "live-lag": liveLag,
   "verify-rate": verifyRate,
   apply: applyRate,
+  dashboard: dashboardLoad,
   manager: managerFigures,
 };
 

@@ -42,16 +42,29 @@ export class OplogConfirmDialog extends LitElement {
   @property() action = "";
   @property({ type: Boolean }) harmless = false;
   @state() private typed = "";
+  @state() private open = false;
   @query("dialog") private dialog!: HTMLDialogElement;
 
   show(): void {
     this.typed = "";
-    this.dialog.showModal();
+    this.open = true;
+    void this.updateComplete.then(() => this.dialog.showModal());
   }
 
   override render() {
+    return html`<dialog
+      aria-labelledby="title"
+      @close=${() => {
+        this.open = false;
+      }}
+    >
+      ${this.open ? this.form() : nothing}
+    </dialog>`;
+  }
+
+  private form() {
     const ready = this.word === "" || this.typed === this.word;
-    return html`<dialog aria-labelledby="title">
+    return html`
       <form method="dialog" class="stack" @submit=${this.onSubmit} @input=${(event: InputEvent) => {
         this.typed = (event.target as HTMLInputElement).value;
       }}>
@@ -66,8 +79,7 @@ export class OplogConfirmDialog extends LitElement {
           <button type="button" @click=${() => this.dialog.close()}>Cancel</button>
           <button class="primary ${this.harmless ? "" : "danger"}" ?disabled=${!ready}>${this.harmless ? nothing : icon("warning")}${this.action}</button>
         </div>
-      </form>
-    </dialog>`;
+      </form>`;
   }
 
   private readonly onSubmit = (): void => {
