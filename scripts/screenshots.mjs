@@ -146,9 +146,10 @@ async function seed() {
     async () => /** @type {any} */ (await (await fetch(`${url}/api/clusters/sample`)).json()).coveredTo !== null,
   );
   await post("/clusters/sample/snapshots");
-  await using client = new MongoClient(sample.connectionString);
-  const vouchers = client.db("shop").collection("campaigns");
-  await vouchers.insertMany(Array.from({ length: 40 }, (_, code) => ({ code: `C${code}` })));
+  const client = new MongoClient(sample.connectionString);
+  const campaigns = client.db("shop").collection("campaigns");
+  await campaigns.insertMany(Array.from({ length: 40 }, (_, code) => ({ code: `C${code}` })));
   await new Promise((resolve) => setTimeout(resolve, HISTORY_MS / 2));
-  await vouchers.drop();
+  await campaigns.drop();
+  await client.close();
 }

@@ -20,7 +20,7 @@ const SHAPES = {
   down: svg`<path d="m3.500 6 4.500 4.500L12.500 6"/>`,
   left: svg`<path d="M10 3.500 5.500 8 10 12.500"/>`,
   up: svg`<path d="M8 13V3.500M4 7.500l4-4 4 4"/>`,
-  drop: svg`<path d="M3 4.500h10M6.500 4.500V3h3v1.500M4.500 4.500l.6 8.500h5.800l.6-8.500"/>`,
+  mass: svg`<path d="M2.500 13h11L8 3z" fill="currentColor"/>`,
   spike: svg`<path d="M2 12.500h3.500L8 3l2.500 9.500H14"/>`,
   document: svg`<path d="M4 2h5l3 3v9H4z"/><path d="M9 2v3h3M6 8.500h4M6 11h4"/>`,
 } as const;

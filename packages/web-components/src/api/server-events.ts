@@ -16,7 +16,7 @@ export async function* readServerEvents(body: ReadableStream<Uint8Array>): Async
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
-      rest += value.replaceAll("\r\n", "\n");
+      rest = (rest + value).replaceAll("\r\n", "\n");
       let end = rest.indexOf("\n\n");
       while (end >= 0) {
         yield parse(rest.slice(0, end));

@@ -216,7 +216,7 @@ export class OplogClusterPage extends OplogElement {
       ${figure("Headroom", headroomFigure(cluster), cluster.headroomUnknown)}
       ${figure("Events/s", formatRate(cluster.eventsPerSecond), cluster.bytesPerSecond === null ? "" : `${formatBytes(cluster.bytesPerSecond)}/s`)}
       ${figure("In the log", log ? formatNumber(log.events) : "–", log ? `events, ${formatBytes(log.bytes)}` : "")}
-      ${figure("Stored", formatBytes(cluster.storedBytes), log ? `${formatNumber(log.segments)} segments, ${formatNumber(log.snapshots)} base snapshots` : "")}
+      ${figure("Stored", formatBytes(cluster.storedBytes), log ? `${formatNumber(log.segments)} segments, ${formatNumber(log.snapshots)} base ${log.snapshots === 1 ? "snapshot" : "snapshots"}` : "")}
       ${figure("Last event", formatAgo(cluster.lastEventAt), cluster.lastEventAt ? `${formatUtc(cluster.lastEventAt).slice(11)} UTC` : "")}
     </dl>`;
   }

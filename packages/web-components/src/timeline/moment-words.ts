@@ -4,7 +4,7 @@ import type { IconName } from "../icons.js";
 
 export const MOMENT_WORDS: Record<UnusualMoment["kind"], { words: string; icon: IconName }> = {
   drop: { words: "drop", icon: "close" },
-  "mass-delete": { words: "mass delete", icon: "drop" },
+  "mass-delete": { words: "mass delete", icon: "mass" },
   spike: { words: "spike", icon: "spike" },
 };
 
