@@ -149,7 +149,10 @@ export class OplogClusterForm extends OplogElement {
         placeholder: "only by hand",
         hint: "A restore begins with the newest one before the moment.",
       }),
-      this.field("rpoMs", "Recovery point objective (ms)", { type: "number", hint: "What a crash of the source can cost at most." }),
+      this.field("rpoMs", "Recovery point objective (ms)", {
+        type: "number",
+        hint: "A segment is stored at this age: so far the log may be behind its source.",
+      }),
       this.field("lagWarningMinutes", "Warn at a lag above (minutes)", { type: "number" }),
       ...(isNew
         ? [

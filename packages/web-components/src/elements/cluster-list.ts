@@ -71,12 +71,12 @@ export class OplogClusterList extends OplogElement {
         gap: 1px;
         border: 1px solid var(--border);
         border-radius: calc(var(--radius) + 2px);
-        background: var(--border);
+        background: var(--surface);
         overflow: hidden;
       }
       .summary > div {
-        background: var(--surface);
         padding: 10px 16px;
+        box-shadow: 1px 1px 0 var(--border);
       }
       .summary dt {
         font-size: 12px;
