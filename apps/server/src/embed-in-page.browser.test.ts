@@ -25,6 +25,10 @@ const REACT_PAGE = `
   createRoot(document.querySelector("main")).render(createElement(ClusterList, { endpoint: "/oplog/api", getToken, readonly: true, onClusterOpen: open }));
 `;
 
+/** As an expression for the page: what something inside an element really looks like. */
+const styleIn = (element: string, inside: string, property: string) =>
+  `getComputedStyle(document.querySelector("${element}").shadowRoot.querySelector("${inside}")).${property}`;
+
 test("elements work alone on a page of somebody else, and in React: strict policy, host's token, host's look, events", async () => {
   const folder = await mkdtemp(join(tmpdir(), "oplog-page-"));
   const database = `page_${randomUUID().slice(0, 8)}`;
@@ -50,9 +54,9 @@ test("elements work alone on a page of somebody else, and in React: strict polic
     const name = page.locator("oplog-cluster-list").getByRole("button", { name: "shop" });
     await name.click();
     expect(await page.locator("output").textContent()).toBe("shop");
-    expect(await name.evaluate("button => getComputedStyle(button).color")).toBe("rgb(124, 58, 237)");
+    expect(await page.evaluate(styleIn("oplog-cluster-list", "button.name", "color"))).toBe("rgb(124, 58, 237)");
     const card = page.locator("oplog-cluster-card article");
-    expect(await card.evaluate("frame => getComputedStyle(frame).borderTopWidth")).toBe("2px");
+    expect(await page.evaluate(styleIn("oplog-cluster-card", "article", "borderTopWidth"))).toBe("2px");
     await card.getByText("Running").waitFor();
     await page.getByRole("slider", { name: "Coverage of shop" }).waitFor();
     await page.locator("oplog-lag-chart canvas").waitFor();
@@ -66,7 +70,7 @@ test("elements work alone on a page of somebody else, and in React: strict polic
       route.fulfill({
         headers: policy,
         contentType: "text/html",
-        body: '<!doctype html><main></main><output></output><script type="module" src="/react.js"></script>',
+        body: '<!doctype html><link rel="icon" href="/favicon.svg"><main></main><output></output><script type="module" src="/react.js"></script>',
       }),
     );
     await page.route(`${url}/react.js`, (route) => route.fulfill({ contentType: "text/javascript", body: outputFiles[0]!.text }));
