@@ -114,7 +114,7 @@ async function watch(browser, url) {
     else requestAnimationFrame(look);
   })();`);
   await page.goto(url);
-  const firstViewMs = Number(await (await page.waitForFunction("globalThis.firstView")).jsonValue());
+  const firstViewMs = Number(await waitFor("the first view", () => page.evaluate("globalThis.firstView")));
   const debugging = await context.newCDPSession(page);
   await debugging.send("Performance.enable");
   const taskSeconds = async () =>
