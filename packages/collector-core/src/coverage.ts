@@ -25,10 +25,18 @@ export interface Gap {
   detectedAt: Date;
 }
 
+/** A segment that is in the store and is not what was stored. */
+export interface DamagedSegment {
+  segment: number;
+  problem: string;
+}
+
 /** What a log can restore: computed here and nowhere else. */
 export interface Coverage {
   timelines: Timeline[];
   gaps: Gap[];
+  /** They cover nothing. Where one was the newest, what is covered ends before it. */
+  damaged: DamagedSegment[];
   events: number;
   /** The events' BSON size. */
   bytes: number;
@@ -49,15 +57,12 @@ const at = (position: Position, clusterTime: ClusterTime): Position => ({ ...pos
  * another timeline, and the hole is a gap.
  */
 export class CoverageBuilder {
-  private readonly coverage: Coverage = { timelines: [], gaps: [], events: 0, bytes: 0, storedBytes: 0, segments: 0 };
+  private readonly coverage: Coverage = { timelines: [], gaps: [], damaged: [], events: 0, bytes: 0, storedBytes: 0, segments: 0 };
   private open: Timeline | null = null;
   private last: CoverageEntry | null = null;
-  /** What is wrong with a segment that is in the store and covers nothing. */
-  private readonly damaged = new Map<number, string>();
-
   /** Told instead of `add` of a segment that is not what was stored: it is as if it were missing. */
   addDamaged(number: number, problem: string): void {
-    this.damaged.set(number, problem);
+    this.coverage.damaged.push({ segment: number, problem });
   }
 
   add(entry: CoverageEntry): void {
@@ -111,13 +116,10 @@ export class CoverageBuilder {
   }
 
   private holeBetween(before: number, after: number): string {
-    for (let number = before + 1; number < after; number++) {
-      const problem = this.damaged.get(number);
-      if (problem) return `segment ${number} ${problem}`;
-    }
-    return after - before === 2
-      ? `segment ${before + 1} is missing from the store`
-      : `segments ${before + 1} to ${after - 1} are missing from the store`;
+    const damaged = this.coverage.damaged.find(({ segment }) => segment > before && segment < after);
+    if (damaged) return `segment ${damaged.segment} ${damaged.problem}`;
+    const missing = after - before === 2 ? `segment ${before + 1} is` : `segments ${before + 1} to ${after - 1} are`;
+    return `${missing} missing from the store`;
   }
 
   /**
@@ -174,6 +176,20 @@ async function isDamaged(store: Store, number: number): Promise<boolean> {
   return segment !== null && !hashSegment(segment.header, segment.payload).equals(segment.hash);
 }
 
+/** The end of what is covered; throws `DAMAGED` when there is a newer segment, which can't be believed: that is not what someone means by "now". */
+export function newestCovered(coverage: Coverage): ClusterTime {
+  const last = coverage.timelines.at(-1);
+  if (coverage.damaged.some(({ segment }) => segment > (last?.lastSegment ?? 0))) throw damagedLog(coverage);
+  return last?.to.clusterTime ?? 0n;
+}
+
+function damagedLog({ damaged }: Coverage): OplogError {
+  const { segment, problem } = damaged.at(-1)!;
+  return new OplogError("DAMAGED", `Segment ${segment} ${problem}`, {
+    hint: "Run verify. Restore the store from its own backup, or choose a time before this segment: range lists what is covered.",
+  });
+}
+
 /** The timeline that reaches from `after` (exclusive) to `to`; throws `OUTSIDE_COVERAGE` naming the hole or the end. */
 export function timelineFor(coverage: Coverage, after: ClusterTime, to: ClusterTime, print: (time: ClusterTime) => string): Timeline {
   const found = coverage.timelines.find(
@@ -181,6 +197,7 @@ export function timelineFor(coverage: Coverage, after: ClusterTime, to: ClusterT
   );
   if (found) return found;
   const outside = (what: string, hint: string) => new OplogError("OUTSIDE_COVERAGE", what, { hint });
+  if (coverage.damaged.length > 0) throw damagedLog(coverage);
   if (coverage.timelines.length === 0) throw outside("The log is empty", "Check the store and the name.");
   const gap = coverage.gaps.find((hole) => hole.to.clusterTime > after && hole.from.clusterTime < to);
   if (gap)

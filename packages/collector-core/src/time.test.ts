@@ -1,6 +1,6 @@
 import { BSON, Timestamp } from "mongodb";
 import { expect, test } from "vitest";
-import { type ClusterTime, clusterTime, dateOf } from "./cluster-time.js";
+import { type ClusterTime, clusterTime, dateOf, formatClusterTime } from "./cluster-time.js";
 import { readCoverage } from "./coverage.js";
 import { checkRangeCovered, readRange, resolveRange } from "./log-range.js";
 import { clusterTimeOfToken, type Position, tokenData, tokenFromData } from "./position.js";
@@ -131,6 +131,20 @@ test("a moment of which the log does not know the end yet is outside coverage", 
   expect(() => checkRangeCovered(later, coverage)).toThrow(expect.objectContaining({ code: "OUTSIDE_COVERAGE" }));
   const known = await resolveRange({ to: parseTime(iso(50)) }, store, coverage);
   expect(() => checkRangeCovered(known, coverage)).not.toThrow();
+});
+
+test("now is not told of a log whose newest segment is damaged", async () => {
+  const store = await logOf(clusterTime(SECOND, 3), [event(1, 10)], [event(3, 20)]);
+  const newest = (await store.read(3))!;
+  await store.remove();
+  const copy = await memoryStoreLocation().log("a");
+  const whole = await logOf(clusterTime(SECOND, 3), [event(1, 10)], [event(3, 20)]);
+  for (const number of [1, 2]) await copy.append((await whole.read(number))!);
+  await copy.append({ ...newest, payload: Buffer.from(newest.payload.map((byte, at) => (at === 9 ? byte ^ 1 : byte))) });
+  await expect(resolved("now", copy)).rejects.toThrow(
+    expect.objectContaining({ code: "DAMAGED", message: expect.stringContaining("Segment 3") }),
+  );
+  expect(formatClusterTime(await resolved(`${SECOND},1`, copy))).toBe(`${SECOND},1`);
 });
 
 test("now is the end of what is covered", async () => {

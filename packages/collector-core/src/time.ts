@@ -1,5 +1,5 @@
 import { type ClusterTime, clusterTime, ordinalOf, parseClusterTime, secondsOf } from "./cluster-time.js";
-import type { Coverage } from "./coverage.js";
+import { type Coverage, newestCovered } from "./coverage.js";
 import { OplogError } from "./errors.js";
 import { positionOfEvent } from "./event.js";
 import { clusterTimeOfToken } from "./position.js";
@@ -42,7 +42,7 @@ export function parseTime(given: string): Time {
  * covered. A moment after the last event of a second that the log does not yet cover to its end is the end of that second, so outside coverage.
  */
 export async function resolveTime(time: Time, store: Store, coverage: Coverage): Promise<ClusterTime> {
-  if (time.kind === "now") return coverage.timelines.at(-1)?.to.clusterTime ?? 0n;
+  if (time.kind === "now") return newestCovered(coverage);
   if (time.kind !== "wallTime") return time.clusterTime;
   return lastAtOrBefore(time.date, store, coverage);
 }

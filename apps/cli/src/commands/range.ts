@@ -30,7 +30,7 @@ async function range(options: RangeOptions): Promise<void> {
   else await printLine(textOf(coverage, snapshots, options.name));
 }
 
-const jsonOf = ({ timelines, gaps, events, bytes, storedBytes, segments }: Coverage) => ({
+const jsonOf = ({ timelines, gaps, damaged, events, bytes, storedBytes, segments }: Coverage) => ({
   timelines: timelines.map(({ from, to, source }) => ({ from: printPosition(from), to: printPosition(to), source })),
   gaps: gaps.map(({ from, to, cause, detectedAt }) => ({
     from: printPosition(from),
@@ -38,6 +38,7 @@ const jsonOf = ({ timelines, gaps, events, bytes, storedBytes, segments }: Cover
     cause,
     detectedAt: detectedAt.toISOString(),
   })),
+  damaged,
   events,
   bytes,
   storedBytes,
@@ -46,7 +47,7 @@ const jsonOf = ({ timelines, gaps, events, bytes, storedBytes, segments }: Cover
 });
 
 function textOf(coverage: Coverage, snapshots: Snapshot[], name: string): string {
-  const { timelines, gaps, events, bytes, storedBytes, segments } = coverage;
+  const { timelines, gaps, damaged, events, bytes, storedBytes, segments } = coverage;
   const forecast = storageForecast(coverage);
   const covered = timelines.map(({ from, to }) => [...ends(from, to), duration(+dateOf(to.clusterTime) - +dateOf(from.clusterTime))]);
   const copies = snapshots.map(({ id, restorableFrom, documents, storedBytes }) => [
@@ -64,6 +65,7 @@ function textOf(coverage: Coverage, snapshots: Snapshot[], name: string): string
     table(["covered from", "(after)", "to", "(inclusive)", "length"], covered),
     ...(copies.length > 0 ? ["", table(["snapshot", "restorable from", "", "documents", "stored"], copies)] : []),
     ...(missing.length > 0 ? ["", table(["gap from", "", "to", "", "cause"], missing)] : []),
+    ...(damaged.length > 0 ? ["", ...damaged.map(({ segment, problem }) => `Damaged: segment ${segment} ${problem}`)] : []),
   ].join("\n");
 }
 

@@ -84,11 +84,10 @@ describe.each<Sink>(["file", "mongodb"])("damage to a log in a %s store is found
   test(`each of ${FLIPS} flipped bits, anywhere`, async () => {
     // A file whose length or mark is wrong can't be read at all: then nothing is claimed.
     const claims = () =>
-      withLogOf(place, NAME, readCoverage).then(
-        ({ timelines }) => timelines,
-        (error) => (isOplogError(error, "DAMAGED") ? [] : Promise.reject(error)),
+      withLogOf(place, NAME, readCoverage).catch((error) =>
+        isOplogError(error, "DAMAGED") ? { timelines: [], damaged: [] } : Promise.reject(error),
       );
-    const [timeline] = await claims();
+    const [timeline] = (await claims()).timelines;
     const [begin, end] = [timeline!.from.clusterTime, timeline!.to.clusterTime];
     for (let flip = 0; flip < FLIPS; flip++) {
       const number = random.between(1, SEGMENTS + 1);
@@ -96,7 +95,11 @@ describe.each<Sink>(["file", "mongodb"])("damage to a log in a %s store is found
       const { ok, bad } = await verify();
       expect({ where, ok, segment: bad?.segment }).toEqual({ where, ok: false, segment: number });
       // Damage to what is claimed by is seen without reading everything: a claim never grows by it.
-      for (const { from, to } of await claims())
+      const { timelines, damaged } = await claims();
+      // The ends are checked, so damage there is told at once.
+      if (number === SEGMENTS + 1 && timelines.length > 0)
+        expect({ where, damaged: damaged.map(({ segment }) => segment) }).toEqual({ where, damaged: [number] });
+      for (const { from, to } of timelines)
         expect({ where, more: from.clusterTime < begin || to.clusterTime > end }).toEqual({ where, more: false });
       await vandal.restore();
     }
