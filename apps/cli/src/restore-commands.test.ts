@@ -197,6 +197,8 @@ describe("interrupted, exits with 130 and goes on with --resume to the same end:
 
   test("snapshot, which waits for a collector in vain", async () => {
     await using proxy = await startProxy({ target: { port: Number(new URL(inject("mongodbUri")).port) } });
+    // The log ends where nothing had happened since: now something has.
+    await source.db("admin").command({ appendOplogNote: 1, data: { after: "the log" } });
     await using oplog = new SpawnedOplog(["snapshot", "--source", proxy.uri, ...log]);
     // Asked of the source when the log is behind it.
     proxy.onClientMessage(({ command }) => {

@@ -8,7 +8,7 @@ import { type Mutant, mutants } from "./mutants.js";
 const source = fileURLToPath(new URL("..", import.meta.url));
 
 /** Of so many runs at least one must show the fault: a small part of those that the unchanged source has to survive. */
-const RUNS = 1_000;
+const RUNS = 6_000;
 
 /** Inside node_modules, so that a mutant finds what the source imports. */
 let folder: string;
