@@ -111,6 +111,8 @@ test("add, list, show, stop, start, reset and remove do what they say; no secret
   await becomes("running");
   expect((await clusters("remove", "shop")).code).toBe(2);
   expect(await readdir(join(folder, "store"))).toEqual(["shop"]);
+  expect(await json("rotate-key")).toEqual({ schemaVersion: 1, rotated: 0, locked: [] });
+  expect((await clusters("rotate-key")).stderr).toContain("no longer needed");
   expect(await json("remove", "shop", "--yes")).toMatchObject({ removed: expect.any(String) });
   expect(await json("list")).toMatchObject({ clusters: [] });
 

@@ -88,6 +88,8 @@ const NO_FLAG: readonly Name[] = ["authTokens", "encryptionKey"];
 export interface Invocation {
   config: ServerConfig;
   printConfig: boolean;
+  /** Put a new key before those of the key file, and end. */
+  addEncryptionKey: boolean;
 }
 
 /** Flags win over the environment, the environment over the file, the file over the defaults. */
@@ -104,7 +106,11 @@ export async function readConfig(args: readonly string[], env: NodeJS.ProcessEnv
     const problems = result.error.issues.map(({ path, message }) => `${path.join(".") || "(configuration)"}: ${message}`).join("; ");
     throw new OplogError("BAD_INPUT", `The configuration can't be used: ${problems}`, { hint: "docs/server.md lists every setting." });
   }
-  return { config: decide(result.data), printConfig: flags["print-config"] === "true" };
+  return {
+    config: decide(result.data),
+    printConfig: flags["print-config"] === "true",
+    addEncryptionKey: flags["add-encryption-key"] === "true",
+  };
 }
 
 function readFlags(args: readonly string[]): Record<string, string | undefined> {
@@ -112,7 +118,10 @@ function readFlags(args: readonly string[]): Record<string, string | undefined> 
     [...NAMES.filter((name) => !NO_FLAG.includes(name)).map(flagOf), "config"].map((flag) => [flag, { type: "string" as const }]),
   );
   try {
-    const { values } = parseArgs({ args: [...args], options: { ...options, "print-config": { type: "boolean" } } });
+    const { values } = parseArgs({
+      args: [...args],
+      options: { ...options, "print-config": { type: "boolean" }, "add-encryption-key": { type: "boolean" } },
+    });
     return Object.fromEntries(Object.entries(values).map(([flag, value]) => [flag, String(value)]));
   } catch (error) {
     throw new OplogError("BAD_INPUT", (error as Error).message.split(".")[0] ?? "Unknown flag", {

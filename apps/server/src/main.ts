@@ -1,10 +1,10 @@
 /** `npm start`: the only place that reads arguments and environment, prints, and exits. */
 
 import { join } from "node:path";
-import { describeError, hideSecretsInProcessList, isOplogError } from "@oplog-collector/collector-core";
-import { openLog } from "@oplog-collector/manager";
-import { printableConfig, readConfig } from "./config.js";
-import { startServer } from "./server.js";
+import { describeError, hideSecretsInProcessList, isOplogError, OplogError } from "@oplog-collector/collector-core";
+import { addKeyToFile, openLog, SecretBox } from "@oplog-collector/manager";
+import { printableConfig, readConfig, type ServerConfig } from "./config.js";
+import { keyFileOf, startServer } from "./server.js";
 
 /** A stop in order takes less; whatever hangs is left, as after a crash, which loses nothing that is durable. */
 const STOP_PATIENCE_MS = 9_500;
@@ -15,9 +15,13 @@ const EXIT = { wrongUsage: 2, failed: 1, interrupted: 130 };
 hideSecretsInProcessList();
 
 async function main(): Promise<number> {
-  const { config, printConfig } = await readConfig(process.argv.slice(2), process.env);
+  const { config, printConfig, addEncryptionKey } = await readConfig(process.argv.slice(2), process.env);
   if (printConfig) {
     console.log(JSON.stringify(printableConfig(config), null, 2));
+    return 0;
+  }
+  if (addEncryptionKey) {
+    await addKey(config);
     return 0;
   }
   const log = openLog(join(config.logDir, "app.log"), config.appLogLevel, config.logRotation);
@@ -33,6 +37,18 @@ async function main(): Promise<number> {
   } finally {
     await log.close();
   }
+}
+
+/** The running server does not know of it before its next start, so nothing is encrypted with it yet. */
+async function addKey(config: ServerConfig): Promise<void> {
+  if (config.encryptionKey !== undefined)
+    throw new OplogError("BAD_INPUT", "The keys are in ENCRYPTION_KEY, not in a file", {
+      hint: "Make one with `openssl rand -hex 32` and put it before the others, with a comma between.",
+    });
+  const file = keyFileOf(config);
+  await SecretBox.fromKeyFile(file); // makes the first one where there is none, and refuses what is no key
+  await addKeyToFile(file);
+  console.error(`A new key is the first in ${file}. Start the server again, then: oplog clusters rotate-key`);
 }
 
 /** The first one asks for an end in order, a second one ends it at once: what is not stored yet is read again at the next start. */

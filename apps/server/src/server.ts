@@ -20,6 +20,9 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+/** The keys of a server that was given none. */
+export const keyFileOf = ({ dataDir }: Pick<ServerConfig, "dataDir">): string => join(dataDir, "encryption.key");
+
 /** The reference server: manager and API in one process. */
 export async function startServer(config: ServerConfig, logger: Logger): Promise<RunningServer> {
   const opened: (() => Promise<unknown>)[] = [];
@@ -30,7 +33,7 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
   try {
     const secrets =
       config.encryptionKey === undefined
-        ? await SecretBox.fromKeyFile(join(config.dataDir, "encryption.key"))
+        ? await SecretBox.fromKeyFile(keyFileOf(config))
         : SecretBox.fromKeys(config.encryptionKey.split(","));
     let uri = config.metadataUri;
     if (uri === undefined) {

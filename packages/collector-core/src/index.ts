@@ -81,6 +81,7 @@ export { identifyDeployment, newestClusterTime, oldestClusterTime, processIds, r
 export { OplogSource, type OplogSourceOptions } from "./source/oplog-source.js";
 export { type CursorReply, readCursorReply } from "./source/reply-batch.js";
 export type { EventStream, OplogWindow, Source, StartPoint } from "./source/source.js";
+export { type ConnectSource, clientForMany, ownClient, type SourceClient } from "./source/source-client.js";
 export { parseStartPoint } from "./start-point.js";
 export {
   type CollectorState,

@@ -36,6 +36,7 @@ const ROUTES: [method: string, path: string, least: "viewer" | "operator" | "adm
   ["get", "/jobs/{id}", "viewer"],
   ["delete", "/jobs/{id}", "operator"],
   ["post", "/doctor", "admin", {}],
+  ["post", "/rotate-key", "admin"],
   ["get", "/recent", "viewer"],
   ["get", "/session", "viewer"],
   ["post", "/sample", "admin"],
@@ -246,6 +247,7 @@ test("who may see some clusters only: no figures, jobs or names of others, and n
   expect(await (await api.ask("limited", "GET", "/api/jobs")).text()).not.toContain("idle");
   expect((await api.ask("limited", "GET", "/api/jobs?cluster=idle")).status).toBe(404);
   for (const name of ["idle", "new"]) expect((await api.ask("limited", "POST", "/api/clusters", api.registration(name))).status).toBe(403);
+  expect((await api.ask("limited", "POST", "/api/rotate-key")).status).toBe(403);
   const stream = (await api.ask("limited", "GET", "/api/stream")).body!.getReader();
   let text = "";
   while (!text.includes("event: complete")) text += new TextDecoder().decode((await stream.read()).value);

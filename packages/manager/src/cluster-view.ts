@@ -45,7 +45,9 @@ export function viewOf(cluster: Cluster, owner: string | null, now = Date.now())
   const { status, log, redacted, createdAt, updatedAt } = cluster;
   const { state, error, live } = shownState(cluster, owner);
   const report = live ? status.report : null;
-  const coveredTo = report?.coveredTo ?? log?.coveredTo?.clusterTime ?? null;
+  // Also when it has ended since: what it stored is there.
+  const said = status.report;
+  const coveredTo = said?.coveredTo ?? log?.coveredTo?.clusterTime ?? null;
   const lagMs = report?.lagMs ?? lagOf(coveredTo, now);
   const { id, name, database, capture, startFrom, retention, snapshotEveryHours, rpoMs, lagWarningMs, maxRetries, desired } = cluster;
   return {
@@ -54,7 +56,7 @@ export function viewOf(cluster: Cluster, owner: string | null, now = Date.now())
     pid: live ? status.pid : null,
     node: owner,
     firstEventAt: log?.firstEventAt ?? null,
-    lastEventAt: report?.lastEventAt ?? log?.lastEventAt ?? null,
+    lastEventAt: said?.lastEventAt ?? log?.lastEventAt ?? null,
     coveredTo,
     lagMs,
     lagWarning: desired === "running" && (lagMs === null || lagMs > lagWarningMs),

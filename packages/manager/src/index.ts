@@ -32,4 +32,5 @@ export {
   registrationChangeSchema,
   registrationSchema,
 } from "./registration.js";
+export type { KeyRotation } from "./registry.js";
 export { addKeyToFile, SecretBox } from "./secrets.js";

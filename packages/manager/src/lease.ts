@@ -23,14 +23,16 @@ export const RENEWAL_PATIENCE_MS = 6_000;
 /** Which node runs which cluster: in `collector_leases`, timed by the metadata database alone. */
 export class Leases {
   private readonly leases: Collection<Lease>;
-  private readonly nodes: Collection<{ _id: string; seenAt: Date }>;
+  private readonly nodes: Collection<{ _id: string; seenAt: Date; keys: string[] }>;
 
   constructor(
     db: Db,
     readonly node: string,
+    /** Which keys this node can decrypt with. */
+    private readonly keys: readonly string[] = [],
   ) {
-    this.leases = db.collection<Lease>("collector_leases");
-    this.nodes = db.collection<{ _id: string; seenAt: Date }>("collector_nodes");
+    this.leases = db.collection("collector_leases");
+    this.nodes = db.collection("collector_nodes");
   }
 
   /** Takes the lease if it is free or ours; null when another node has it. */
@@ -56,7 +58,10 @@ export class Leases {
   /** Renews those of these clusters that are still ours; returns their ids. Also says that this node lives. */
   async renew(clusters: readonly string[]): Promise<Set<string>> {
     const mine = { _id: { $in: [...clusters] }, node: this.node, $expr: { $gt: ["$expiresAt", "$$NOW"] } };
-    await this.nodes.updateOne({ _id: this.node }, [{ $set: { seenAt: "$$NOW" } }], { upsert: true, ...MAJORITY });
+    await this.nodes.updateOne({ _id: this.node }, [{ $set: { seenAt: "$$NOW", keys: { $literal: this.keys } } }], {
+      upsert: true,
+      ...MAJORITY,
+    });
     if (clusters.length === 0) return new Set();
     await this.leases.updateMany(mine, [{ $set: { expiresAt: { $add: ["$$NOW", LEASE_MS] } } }], MAJORITY);
     return new Set((await this.leases.find(mine, { projection: { _id: 1 } }).toArray()).map((lease) => lease._id));
@@ -66,9 +71,15 @@ export class Leases {
   async view(): Promise<{ owners: Map<string, string>; nodes: Set<string> }> {
     const [leases, nodes] = await Promise.all([
       this.leases.find({ $expr: { $gt: ["$expiresAt", "$$NOW"] } }).toArray(),
-      this.nodes.find({ $expr: { $gt: [{ $add: ["$seenAt", LEASE_MS] }, "$$NOW"] } }).toArray(),
+      this.nodes.find(LIVING).toArray(),
     ]);
     return { owners: new Map(leases.map((lease) => [lease._id, lease.node])), nodes: new Set([this.node, ...nodes.map(({ _id }) => _id)]) };
+  }
+
+  /** The living nodes that could not read what is encrypted with that key. */
+  async nodesWithoutKey(key: string): Promise<string[]> {
+    const nodes = await this.nodes.find({ ...LIVING, _id: { $ne: this.node }, keys: { $ne: key } }).toArray();
+    return nodes.map(({ _id }) => _id);
   }
 
   async release(cluster: string): Promise<void> {
@@ -90,5 +101,8 @@ export class Leases {
     await this.nodes.deleteOne({ _id: this.node }, MAJORITY);
   }
 }
+
+/** Seen within the time of a lease. */
+const LIVING = { $expr: { $gt: [{ $add: ["$seenAt", LEASE_MS] }, "$$NOW"] } };
 
 const MAJORITY = { writeConcern: { w: "majority" as const } };

@@ -1,10 +1,13 @@
 import { describeError } from "@oplog-collector/collector-core";
 import type { Logger } from "pino";
-import type { Cluster } from "./cluster.js";
+import type { Cluster, ClusterStatus } from "./cluster.js";
 import { LogReader } from "./log-reader.js";
 import type { LogSummary } from "./log-summary.js";
 import { Repeat } from "./repeat.js";
 import type { StoreLocations } from "./store-locations.js";
+
+/** A log of which its collector says nothing new: something else may have changed it, a command on the store or a job of another server. */
+const QUIET_INTERVAL_MS = 60_000;
 
 /** Often enough for sizes and first events; what changes by the second is in the collector's own report. */
 const WATCH_INTERVAL_MS = 10_000;
@@ -19,7 +22,7 @@ export interface LogWatchOptions {
 
 /** Keeps the summaries of the logs of this node's clusters. */
 export class LogWatch {
-  private readonly readers = new Map<string, { reader: LogReader; storeUri: string }>();
+  private readonly readers = new Map<string, { reader: LogReader; storeUri: string; said: string; readAt: number }>();
   private readonly watching: Repeat;
 
   constructor(private readonly options: LogWatchOptions) {
@@ -44,21 +47,42 @@ export class LogWatch {
     await this.read(cluster);
   }
 
+  /** With the next round: something else than its collector has written to it. */
+  readSoon(cluster: string): void {
+    const known = this.readers.get(cluster);
+    if (known) known.said = "";
+  }
+
   private async round(): Promise<void> {
     const owned = this.options.owned();
     for (const id of this.readers.keys()) if (!owned.some((cluster) => cluster.id === id)) this.readers.delete(id);
-    for (const cluster of owned)
+    for (const cluster of owned.filter((one) => this.isDue(one)))
       await this.read(cluster).catch((error) =>
         this.options.logger.debug({ cluster: cluster.name, ...describeError(error) }, "the log could not be looked at; trying again"),
       );
+  }
+
+  private isDue({ id, storeUri, status }: Cluster): boolean {
+    const known = this.readers.get(id);
+    return !known || known.storeUri !== storeUri || known.said !== saidOf(status) || performance.now() - known.readAt > QUIET_INTERVAL_MS;
   }
 
   private async read(cluster: Cluster): Promise<void> {
     const { id, name, storeUri } = cluster;
     const known = this.readers.get(id);
     const reader = known?.storeUri === storeUri ? known.reader : new LogReader();
-    this.readers.set(id, { reader, storeUri });
-    const summary = await this.options.locations.use(storeUri, (location) => reader.read(location, name));
-    await this.options.onSummary(cluster, summary);
+    const state = { reader, storeUri, said: saidOf(cluster.status), readAt: performance.now() };
+    this.readers.set(id, state);
+    try {
+      const summary = await this.options.locations.use(storeUri, (location) => reader.read(location, name));
+      await this.options.onSummary(cluster, summary);
+    } catch (error) {
+      state.said = "";
+      throw error;
+    }
   }
 }
+
+/** What of a collector's words tells that its log is another one than before. */
+const saidOf = ({ fence, generation, report }: ClusterStatus): string =>
+  [fence, generation, report?.state, report?.storedBytes, report?.events].join(" ");

@@ -4,6 +4,7 @@ import type { ClusterView } from "./cluster-view.js";
 import type { Job } from "./jobs.js";
 import type { RecentFigures } from "./recent-figures.js";
 import type { RegistrationChange, RegistrationInput } from "./registration.js";
+import type { KeyRotation } from "./registry.js";
 import type { UnusualMoment } from "./unusual-moments.js";
 
 export type { UnusualMoment };
@@ -62,6 +63,7 @@ export type ManagerEvent = { kind: "cluster"; cluster: ClusterView } | { kind: "
 
 /** All that a portal needs: what `createApi` serves over HTTP. An id may also be a cluster's name. */
 export interface ManagerApi {
+  /** A view is never changed: while nothing of a cluster changes it is the same object each time, when something does another one. */
   list(): Promise<ClusterView[]>;
   get(id: string): Promise<ClusterView>;
   register(input: RegistrationInput): Promise<ClusterView>;
@@ -93,8 +95,8 @@ export interface ManagerApi {
   cancelJob(id: string): Promise<Job>;
   /** Calls the listener at each change anywhere; returns the function that ends it. */
   subscribe(listener: (event: ManagerEvent) => void): () => void;
-  /** Encrypts with the newest key what was encrypted with an older one; returns how many clusters that were. */
-  rotateSecrets(): Promise<number>;
+  /** Encrypts with the newest key what is encrypted with an older one; `CONFLICT` while a server without that key runs. */
+  rotateKey(): Promise<KeyRotation>;
   /** Every collector that should run is healthy; else why not. */
   ready(): Promise<{ ready: boolean; reasons: string[] }>;
 }

@@ -14,6 +14,7 @@ import { processRunner } from "./process-runner.js";
 import type { RegisteredClusters } from "./registered-clusters.js";
 import type { Registry } from "./registry.js";
 import type { RunSpec } from "./runner.js";
+import type { SourceClients } from "./source-clients.js";
 import { StatusWriter } from "./status-writer.js";
 import type { StoreLocations } from "./store-locations.js";
 import { type Look, Supervisor } from "./supervisor.js";
@@ -27,12 +28,13 @@ const SIGN_OFF_MS = 1_500;
 /** Jobs of dead nodes may show as running for so long. */
 const ORPHANS_INTERVAL_MS = 10_000;
 
-export interface ManagerNodeOptions extends Pick<ManagerOptions, "runner" | "logLevel" | "logRotation"> {
+export interface ManagerNodeOptions extends Pick<ManagerOptions, "secrets" | "runner" | "logLevel" | "logRotation"> {
   db: Db;
   name: string;
   registry: Registry;
   known: RegisteredClusters;
   locations: StoreLocations;
+  sources: SourceClients;
   jobs: Jobs;
   logFileOf: (cluster: string) => string | null;
   logger: Logger;
@@ -41,17 +43,20 @@ export interface ManagerNodeOptions extends Pick<ManagerOptions, "runner" | "log
 /** What works in the background on one server: its share of the collectors, and what keeps their logs in order. */
 export class ManagerNode {
   readonly supervisor: Supervisor;
-  private readonly leases: Leases;
+  readonly leases: Leases;
   private readonly states: StatusWriter;
   private readonly watch: LogWatch;
   private readonly housekeeping: Housekeeping;
   private orphansLookedAt = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: ManagerNodeOptions) {
-    const { db, name, registry, known, locations, jobs, runner = "process", logger } = options;
-    this.leases = new Leases(db, name);
+    const { db, name, secrets, registry, known, locations, sources, jobs, runner = "process", logger } = options;
+    this.leases = new Leases(db, name, secrets.keyIds);
     this.states = new StatusWriter(registry, logger);
-    const named = { process: processRunner, "in-process": () => inProcessRunner(locations.whenUp) };
+    const named = {
+      process: processRunner,
+      "in-process": () => inProcessRunner({ openLocation: locations.whenUp, connect: sources.connect }),
+    };
     this.supervisor = new Supervisor({
       ...{ registry, leases: this.leases, node: name, logger },
       runner: typeof runner === "string" ? named[runner]() : runner,
@@ -66,6 +71,9 @@ export class ManagerNode {
     });
     const owned = () => this.supervisor.owned.flatMap((id) => known.find(id) ?? []);
     this.watch = new LogWatch({ locations, owned, onSummary: ({ id }, summary) => registry.summarize(id, summary), logger });
+    known.subscribe((event) => {
+      if (event.kind === "job" && event.job.kind === "snapshot" && event.job.state === "done") this.watch.readSoon(event.job.cluster);
+    });
     const takeSnapshot = (cluster: Cluster) => jobs.start("snapshot", cluster, { scheduled: true }, snapshotWork(locations, cluster));
     const onPruned = (cluster: Cluster) => this.watch.refresh(cluster);
     this.housekeeping = new Housekeeping({ locations, jobs, owned, takeSnapshot, onPruned, logger });

@@ -26,7 +26,8 @@ import { settled } from "./patience.js";
 import { type RecentFigures, RecentMemory } from "./recent-figures.js";
 import { RegisteredClusters } from "./registered-clusters.js";
 import type { RegistrationChange, RegistrationInput } from "./registration.js";
-import { Registry } from "./registry.js";
+import { type KeyRotation, Registry } from "./registry.js";
+import { SourceClients } from "./source-clients.js";
 import { StoreLocations } from "./store-locations.js";
 
 /** A connection that has not closed by then is left to the operating system. */
@@ -64,6 +65,7 @@ export class Manager implements ManagerApi {
   private readonly registry: Registry;
   private readonly known = new RegisteredClusters();
   private readonly locations = new StoreLocations();
+  private readonly sources = new SourceClients();
   private readonly files: ClusterLogs;
   private readonly figures = new RecentMemory();
   private readonly work: Jobs;
@@ -75,21 +77,24 @@ export class Manager implements ManagerApi {
     private readonly client: MongoClient | null,
     options: ManagerOptions,
   ) {
-    const { logger = pino({ enabled: false }), node = defaultNodeName(), logDir = null, runner, logLevel, logRotation } = options;
-    const { known, locations } = this;
+    const { secrets, logger = pino({ enabled: false }), node = defaultNodeName(), logDir = null, runner, logLevel, logRotation } = options;
+    const { known, locations, sources } = this;
     this.node = node;
     this.logger = logger;
-    this.registry = new Registry(db, options.secrets);
+    this.registry = new Registry(db, secrets);
     this.files = new ClusterLogs(locations, logDir);
     this.work = new Jobs(db, node, (job) => known.tell({ kind: "job", job }));
     const logFileOf = (cluster: string) => this.files.pathOf(cluster);
     const { registry, work: jobs } = this;
-    this.running = new ManagerNode({ db, name: node, registry, known, locations, jobs, logFileOf, runner, logLevel, logRotation, logger });
+    this.running = new ManagerNode({
+      ...{ db, name: node, secrets, registry, known, locations, sources, jobs },
+      ...{ logFileOf, runner, logLevel, logRotation, logger },
+    });
     known.subscribe((event) => {
       if (event.kind === "cluster") this.figures.note(event.cluster);
       else if (event.kind === "cluster-removed") this.figures.drop(event.id);
     });
-    this.wishes = new OperatorWishes({ registry, known, look: () => this.running.supervisor.look() });
+    this.wishes = new OperatorWishes({ registry, known, secrets, leases: this.running.leases, look: () => this.running.supervisor.look() });
   }
 
   async prepare(): Promise<void> {
@@ -105,7 +110,7 @@ export class Manager implements ManagerApi {
   /** Stops all collectors of this node in order and gives them to the others; within 10 s, whatever does not answer. */
   async end(): Promise<void> {
     await this.running.end();
-    await settled(Promise.allSettled([this.locations.close(), this.client?.close()]), CLOSE_MS);
+    await settled(Promise.allSettled([this.locations.close(), this.sources.close(), this.client?.close()]), CLOSE_MS);
     this.logger.info({ node: this.node }, "the manager has ended");
   }
 
@@ -206,8 +211,8 @@ export class Manager implements ManagerApi {
     return this.known.subscribe(listener);
   }
 
-  rotateSecrets(): Promise<number> {
-    return this.registry.rotateSecrets();
+  rotateKey(): Promise<KeyRotation> {
+    return this.wishes.rotateKey();
   }
 
   async ready(): Promise<{ ready: boolean; reasons: string[] }> {

@@ -2,9 +2,11 @@ import { OplogError } from "@oplog-collector/collector-core";
 import type { Cluster } from "./cluster.js";
 import { shouldRun } from "./cluster-plan.js";
 import type { ClusterView } from "./cluster-view.js";
+import type { Leases } from "./lease.js";
 import type { RegisteredClusters } from "./registered-clusters.js";
 import { type RegistrationChange, type RegistrationInput, readRegistration, readRegistrationChange } from "./registration.js";
-import type { Registry } from "./registry.js";
+import type { KeyRotation, Registry } from "./registry.js";
+import type { SecretBox } from "./secrets.js";
 
 /** A removal is mostly done within a second or two; a store that does not answer keeps it waiting. */
 const REMOVAL_PATIENCE_MS = 25_000;
@@ -13,6 +15,8 @@ const REMOVAL_LOOK_MS = 100;
 export interface OperatorWishesOptions {
   registry: Registry;
   known: RegisteredClusters;
+  secrets: Pick<SecretBox, "keyIds">;
+  leases: Pick<Leases, "nodesWithoutKey">;
   /** Has the wish acted on now, rather than at the next look. */
   look: () => void;
 }
@@ -60,6 +64,20 @@ export class OperatorWishes {
       await new Promise((resolve) => setTimeout(resolve, REMOVAL_LOOK_MS));
     }
     known.drop(cluster.id);
+  }
+
+  async rotateKey(): Promise<KeyRotation> {
+    const { registry, secrets, leases } = this.options;
+    const without = await leases.nodesWithoutKey(secrets.keyIds[0]!);
+    if (without.length > 0)
+      throw new OplogError(
+        "CONFLICT",
+        `The newest encryption key is not known to ${without.join(", ")}, which could read nothing after it`,
+        {
+          hint: "Start every server with the same keys, the newest first; then try again.",
+        },
+      );
+    return registry.rotateKey();
   }
 
   private notRemovedYet({ id, name }: Cluster): OplogError {

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type PrintedStatus, redact } from "@oplog-collector/collector-core";
+import { childEnvironment } from "./child-environment.js";
 import type { RunEnd, Runner, RunningCollector, RunSpec } from "./runner.js";
 
 /** What passes between us and the child. Each message carries the nonce: a pid may be another process by now. */
@@ -25,7 +26,7 @@ export const processRunner = (): Runner => ({
   start(spec, onReport): RunningCollector {
     const nonce = randomUUID();
     const child = fork(existsSync(CHILD) ? CHILD : BUILT_CHILD, [spec.name], {
-      // Not our environment: it may hold keys that the child has no business with. References in the URIs are resolved by the child.
+      // References in the URIs are resolved by the child.
       env: childEnvironment(spec),
       execArgv: [`--max-old-space-size=${CHILD_HEAP_MB}`],
       stdio: ["ignore", "ignore", "pipe", "ipc"],
@@ -68,18 +69,4 @@ function endOf(child: ChildProcess, lastStatus: () => PrintedStatus | undefined,
       resolve(status ? { kind: "ended", status } : crashed(`The collector's process ended with ${signal ?? `exit code ${code}`}${said}`));
     });
   });
-}
-
-/** What Node and the network need, and the variables that the spec's own references name. */
-function childEnvironment(spec: RunSpec): NodeJS.ProcessEnv {
-  const env: NodeJS.ProcessEnv = {};
-  const named = [spec.connectionString, spec.storeUri].flatMap((uri) => /^env:(.+)$/.exec(uri.trim())?.[1] ?? []);
-  for (const name of ["PATH", "HOME", "TZ", "TMPDIR", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", ...named]) {
-    const value = process.env[name];
-    if (value !== undefined) env[name] = value;
-  }
-  // The keys of a bucket are mostly there. What a reference leads to is known to the child only.
-  if (!/^(mongodb|file)/i.test(spec.storeUri.trim()))
-    for (const [name, value] of Object.entries(process.env)) if (name.startsWith("AWS_")) env[name] = value;
-  return env;
 }

@@ -4,12 +4,24 @@ import type { ManagerEvent } from "./manager-api.js";
 import { shownState } from "./shown-state.js";
 import type { Look } from "./supervisor.js";
 
+/** Where no collector says what the lag is, it grows by itself: such a view is good for this long. */
+const GROWING_LAG_MS = 1_000;
+
+/** A view as it was told last. */
+interface Shown {
+  /** What it was made of. */
+  mark: string;
+  view: ClusterView;
+  madeAt: number;
+  lagGrows: boolean;
+}
+
 /** What this node knows of all clusters: from its last look at the metadata database, and newer, from its own collectors. Tells who asks of changes. */
 export class RegisteredClusters {
   private clusters = new Map<string, Cluster>();
   private owners: ReadonlyMap<string, string> = new Map();
-  /** What of it was told last. */
-  private readonly told = new Map<string, string>();
+  /** Made anew only when something of it changes: lists are asked for far more often. */
+  private readonly shown = new Map<string, Shown>();
   private readonly listeners = new Set<(event: ManagerEvent) => void>();
 
   subscribe(listener: (event: ManagerEvent) => void): () => void {
@@ -33,8 +45,15 @@ export class RegisteredClusters {
     return this.owners.get(id) ?? null;
   }
 
+  /** The same object as long as nothing of it changes. */
   view(cluster: Cluster): ClusterView {
-    return viewOf(cluster, this.ownerOf(cluster.id));
+    const shown = this.shown.get(cluster.id);
+    if (!shown || cluster !== this.clusters.get(cluster.id)) return viewOf(cluster, this.ownerOf(cluster.id));
+    const now = Date.now();
+    if (!shown.lagGrows || now - shown.madeAt < GROWING_LAG_MS) return shown.view;
+    shown.view = viewOf(cluster, this.ownerOf(cluster.id), now);
+    shown.madeAt = now;
+    return shown.view;
   }
 
   /** Returns them with the newest words of this node's own collectors. */
@@ -71,18 +90,20 @@ export class RegisteredClusters {
   }
 
   private tellRemoved(id: string): void {
-    this.told.delete(id);
+    this.shown.delete(id);
     this.tell({ kind: "cluster-removed", id });
   }
 
   private tellCluster(cluster: Cluster): void {
-    const { generation, status, updatedAt, task, log } = cluster;
-    const owner = this.ownerOf(cluster.id);
-    const { state, error } = shownState(cluster, owner);
+    const { id, generation, status, updatedAt, task, log } = cluster;
+    const owner = this.ownerOf(id);
+    const { state, error, live } = shownState(cluster, owner);
     const mark = [generation, +status.at, +updatedAt, task?.kind, task?.generation, log?.at, state, owner, error?.message].join(" ");
-    if (this.told.get(cluster.id) === mark) return;
-    this.told.set(cluster.id, mark);
-    if (this.listeners.size > 0) this.tell({ kind: "cluster", cluster: viewOf(cluster, owner) });
+    if (this.shown.get(id)?.mark === mark) return;
+    const madeAt = Date.now();
+    const view = viewOf(cluster, owner, madeAt);
+    this.shown.set(id, { mark, view, madeAt, lagGrows: !live || status.report?.lagMs == null });
+    this.tell({ kind: "cluster", cluster: view });
   }
 }
 

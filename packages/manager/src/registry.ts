@@ -16,6 +16,14 @@ interface OpenedUri {
   problem: StatusError | null;
 }
 
+/** What came of encrypting with the newest key all that was encrypted with older ones. */
+export interface KeyRotation {
+  /** How many clusters were encrypted with an older one. */
+  rotated: number;
+  /** The names of those that none of our keys opens: they stay as they are. */
+  locked: string[];
+}
+
 const DUPLICATE_KEY = 11000;
 
 /** Settings that the collector itself works with: it is started again when one of them changes. */
@@ -140,21 +148,31 @@ export class Registry {
     await this.clusters.updateMany({ desired: "running", "status.state": state, ...unchanged }, { $inc: { generation: 1 } }, MAJORITY);
   }
 
-  /** Encrypts with the newest key what was encrypted with an older one; returns how many clusters that were. */
-  async rotateSecrets(): Promise<number> {
-    let rotated = 0;
-    for await (const { _id, connectionString, storeUri } of this.clusters.find()) {
-      if (!this.secrets.isOld(connectionString) && !this.secrets.isOld(storeUri)) continue;
-      const again = (text: string) => this.secrets.encrypt(this.secrets.decrypt(text));
-      // Only if nobody has changed them meanwhile.
-      const { modifiedCount } = await this.clusters.updateOne(
-        { _id, connectionString, storeUri },
-        { $set: { connectionString: again(connectionString), storeUri: again(storeUri) } },
-        MAJORITY,
-      );
-      rotated += modifiedCount;
+  /** Encrypts with the newest key what is encrypted with an older one. Ended in the middle it has done a part, and can be done again. */
+  async rotateKey(): Promise<KeyRotation> {
+    const rotated = new Set<string>();
+    for (;;) {
+      const locked: string[] = [];
+      let changedMeanwhile = false;
+      for await (const { _id, name, connectionString, storeUri } of this.clusters.find().sort({ name: 1 })) {
+        const old = [connectionString, storeUri].filter((sealed) => this.secrets.isOld(sealed));
+        if (old.length === 0) continue;
+        if (old.some((sealed) => this.openUri(sealed).problem)) {
+          locked.push(name);
+          continue;
+        }
+        const again = (sealed: string) => (this.secrets.isOld(sealed) ? this.secrets.encrypt(this.secrets.decrypt(sealed)) : sealed);
+        // Only if nobody has changed them meanwhile.
+        const { modifiedCount } = await this.clusters.updateOne(
+          { _id, connectionString, storeUri },
+          { $set: { connectionString: again(connectionString), storeUri: again(storeUri) } },
+          MAJORITY,
+        );
+        if (modifiedCount === 1) rotated.add(name);
+        else changedMeanwhile = true;
+      }
+      if (!changedMeanwhile) return { rotated: rotated.size, locked };
     }
-    return rotated;
   }
 
   private async update(id: string, set: Record<string, unknown>, { newWish = true } = {}): Promise<Cluster> {

@@ -1,5 +1,6 @@
 import {
   Collector,
+  type ConnectSource,
   captureSource,
   describeError,
   type EventFormat,
@@ -7,6 +8,7 @@ import {
   isOplogError,
   logFormat,
   openStoreWhenUp,
+  ownClient,
   type PrintedStatus,
   parseStartPoint,
   printStatus,
@@ -20,12 +22,20 @@ import type { RunSpec } from "./runner.js";
 /** Between tries of a store that answered once and does not now. */
 const STORE_RETRY_MS = 1_000;
 
+/** Where a collector gets its store and its source from. */
+export interface CollectorConnections {
+  /** @default a connection of its own */
+  openLocation: typeof openStoreWhenUp;
+  /** @default a client of its own */
+  connect: ConnectSource;
+}
+
 /** Runs one collector from its spec until the signal aborts or it can't go on; resolves with its last status, and never rejects. */
 export async function runCollector(
   spec: RunSpec,
   signal: AbortSignal,
   report: (status: PrintedStatus) => void,
-  openLocation: typeof openStoreWhenUp = openStoreWhenUp,
+  { openLocation = openStoreWhenUp, connect = ownClient }: Partial<CollectorConnections> = {},
 ): Promise<PrintedStatus> {
   let log: OpenLog = openLog(null, spec.logLevel);
   const opened: { close(): Promise<unknown> }[] = [];
@@ -47,6 +57,7 @@ export async function runCollector(
       database: spec.database,
       mode: spec.capture,
       logFormat: format,
+      connect,
     });
     opened.push(source);
     const collector = new Collector({

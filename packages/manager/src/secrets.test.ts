@@ -78,8 +78,8 @@ describe("keys of a manager", () => {
     await first.register({ ...add, name: "a", storeUri: installation.storeUri });
     await installation.end(first);
     const second = await begin(fresh, old);
-    expect(await second.rotateSecrets()).toBe(1);
-    expect(await second.rotateSecrets()).toBe(0);
+    expect(await second.rotateKey()).toEqual({ rotated: 1, locked: [] });
+    expect(await second.rotateKey()).toEqual({ rotated: 0, locked: [] });
     await installation.end(second);
     const third = await begin(fresh);
     expect(await third.verify("a").then(({ state }) => state)).toBe("running");

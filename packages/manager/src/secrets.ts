@@ -65,13 +65,18 @@ export class SecretBox {
     }
   }
 
+  /** Which keys these are, the one that encrypts first; says nothing about them. */
+  get keyIds(): string[] {
+    return this.keys.map(({ id }) => id);
+  }
+
   /** True when the text was encrypted with an older key, and should be encrypted again. */
   isOld(sealed: string): boolean {
     return sealed.split(".")[1] !== this.keys[0]!.id;
   }
 }
 
-/** Puts a new key before those of the file: after the next start it encrypts, the older ones still decrypt. `rotateSecrets` then makes them dispensable. */
+/** Puts a new key before those of the file: after the next start it encrypts, the older ones still decrypt. `Manager.rotateKey` then makes them dispensable. */
 export async function addKeyToFile(path: string): Promise<void> {
   await placeKeys(path, [newKey(), ...((await keysIn(path)) ?? [])], { replace: true });
 }

@@ -6,19 +6,22 @@ import {
   type Store,
   type StoreLocation,
 } from "@oplog-collector/collector-core";
+import { Lending } from "./lending.js";
 
-/** Long enough for the next look at the same store, short enough to let go of one that nobody uses. */
-const IDLE_MS = 60_000;
+/** A store that is being opened, or is open. */
+interface Opening {
+  location: Promise<StoreLocation>;
+  close(): Promise<void>;
+}
 
-interface Shared {
-  opening: Promise<StoreLocation>;
-  users: number;
-  closing: NodeJS.Timeout | null;
+function opening(uri: string): Opening {
+  const location = openStore(uri);
+  return { location, close: async () => (await location).close() };
 }
 
 /** Opened stores, one for each URI: hundreds of clusters in one store share its connections. */
 export class StoreLocations {
-  private readonly shared = new Map<string, Shared>();
+  private readonly stores = new Lending<Opening>(opening);
 
   /** For as long as `use` runs. */
   async use<T>(uri: string, use: (location: StoreLocation) => Promise<T>): Promise<T> {
@@ -54,46 +57,28 @@ export class StoreLocations {
   };
 
   /** Closes those that nobody uses. */
-  async close(): Promise<void> {
-    await Promise.allSettled([...this.shared.keys()].map((key) => this.drop(key)));
+  close(): Promise<void> {
+    return this.stores.close();
   }
 
   /** Its `close` gives it back. */
   private async open(uri: string): Promise<StoreLocation> {
     const key = resolveUri(uri);
-    const shared = this.shared.get(key) ?? { opening: openStore(key), users: 0, closing: null };
-    this.shared.set(key, shared);
-    if (shared.closing) clearTimeout(shared.closing);
-    shared.closing = null;
-    shared.users++;
+    const { item, giveBack } = this.stores.borrow(key);
     let location: StoreLocation;
     try {
-      location = await shared.opening;
+      location = await item.location;
     } catch (error) {
-      if (this.shared.get(key) === shared) this.shared.delete(key);
+      this.stores.discard(key, item);
       throw error;
     }
-    let open = true;
     return {
       log: (name) => location.log(name),
       names: (prefix) => location.names(prefix),
       get deployment() {
         return location.deployment;
       },
-      close: async () => {
-        if (!open) return;
-        open = false;
-        if (--shared.users > 0) return;
-        shared.closing = setTimeout(() => void this.drop(key), IDLE_MS).unref();
-      },
+      close: async () => giveBack(),
     };
-  }
-
-  private async drop(key: string): Promise<void> {
-    const shared = this.shared.get(key);
-    if (!shared || shared.users > 0) return;
-    if (shared.closing) clearTimeout(shared.closing);
-    this.shared.delete(key);
-    await shared.opening.then((location) => location.close()).catch(() => {}); // nothing is written through it any more
   }
 }

@@ -46,7 +46,7 @@ interface AddOptions extends ServerOptions {
 export const addClusters = (program: Command): void => {
   const clusters = program
     .command("clusters")
-    .summary("asks a server: list, add, show, start, stop, reset, remove")
+    .summary("asks a server: list, add, show, start, stop, reset, remove, rotate-key")
     .description("What the dashboard does, from a shell: it asks the API of a running server.")
     .addHelpText("after", HELP);
   const sub = (usage: string, summary: string) =>
@@ -77,6 +77,7 @@ export const addClusters = (program: Command): void => {
     .option("--keep-data", "leave the log where it is")
     .option("--yes", "do not ask")
     .action(remove);
+  sub("rotate-key", "encrypts all registered URIs with the server's newest key").action(rotateKey);
 };
 
 const HELP = `
@@ -166,6 +167,17 @@ async function remove(name: string, options: ServerOptions & { yes?: boolean; ke
   await client.ask("DELETE", `${pathOf(name)}${options.keepData ? "?keepData=true" : ""}`);
   if (options.json) await printJson({ removed: cluster.id });
   else tell(`${cluster.name} is de-registered.`);
+}
+
+async function rotateKey(options: ServerOptions): Promise<void> {
+  const { rotated, locked } = await clientOf(options).ask<{ rotated: number; locked: string[] }>("POST", "/rotate-key");
+  if (options.json) await printJson({ rotated, locked });
+  if (locked.length > 0)
+    throw new OplogError("BAD_INPUT", `None of the server's keys opens the URIs of ${locked.join(", ")}; the others are encrypted anew`, {
+      hint: "Give the server the key that they were encrypted with as well, or register their URIs again; until then keep the older keys.",
+    });
+  if (!options.json)
+    tell(`${count(rotated)} clusters were encrypted with an older key and are now with the newest: the older ones are no longer needed.`);
 }
 
 async function done(cluster: Cluster, said: string, { json }: ServerOptions): Promise<void> {

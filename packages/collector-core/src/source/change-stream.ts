@@ -1,30 +1,33 @@
 import { BSON, type Document, type MongoClient, Timestamp } from "mongodb";
 import type { ClusterTime } from "../cluster-time.js";
 import { OplogError } from "../errors.js";
-import { makeClient, STREAM_PATIENCE } from "../mongo-client.js";
 import { isHighWaterMark, type Position, positionOfToken, tokenData } from "../position.js";
 import type { SourceIdentity } from "../segment.js";
 import { BlindSpotStream } from "./blind-spot-stream.js";
 import { findBlindSpots, mayReadOplog } from "./blind-spots.js";
 import { ChangeEventStream } from "./change-event-stream.js";
 import { codeOf } from "./classify-error.js";
-import { identifyDeployment, newestClusterTime, oldestClusterTime, processIds, readOplogWindow } from "./deployment.js";
+import { identifyDeployment, newestClusterTime, oldestClusterTime, processIds, recentOplogWindow } from "./deployment.js";
 import { entryOfLargeEvent } from "./large-event.js";
 import { LargeEventStream } from "./large-event-stream.js";
 import { RawCursor } from "./raw-cursor.js";
 import type { CursorReply } from "./reply-batch.js";
 import type { EventStream, OplogWindow, Source, StartPoint } from "./source.js";
+import { type ConnectSource, ownClient, type SourceClient } from "./source-client.js";
 import { isOptionRefused, STREAM_OPTIONS, type StreamOptions, streamNotes, streamPipeline } from "./stream-options.js";
 
 export interface ChangeStreamSourceOptions {
   uri: string;
   /** Only this database. @default null: the whole deployment */
   database?: string | null;
+  /** @default a client of its own */
+  connect?: ConnectSource;
 }
 
 /** Captures through a change stream: works on every replica set and sharded cluster, also hosted ones. */
 export class ChangeStreamSource implements Source {
   readonly format = "change-event";
+  private readonly connection: SourceClient;
   private readonly client: MongoClient;
   private readonly database: string | null;
   private identity: SourceIdentity | undefined;
@@ -33,8 +36,9 @@ export class ChangeStreamSource implements Source {
   /** Whether what the stream does not show can be read from the oplog. */
   private oplogReadable: boolean | undefined;
 
-  constructor({ uri, database = null }: ChangeStreamSourceOptions) {
-    this.client = makeClient(uri, "source", STREAM_PATIENCE);
+  constructor({ uri, database = null, connect = ownClient }: ChangeStreamSourceOptions) {
+    this.connection = connect(uri);
+    this.client = this.connection.client;
     this.database = database;
   }
 
@@ -75,7 +79,7 @@ export class ChangeStreamSource implements Source {
 
   async oplogWindow(): Promise<OplogWindow> {
     const { sharded } = this.identity ?? (await this.identify());
-    return readOplogWindow(this.client, sharded);
+    return recentOplogWindow(this.client, sharded);
   }
 
   processIds(): Promise<string[]> {
@@ -83,7 +87,7 @@ export class ChangeStreamSource implements Source {
   }
 
   close(): Promise<void> {
-    return this.client.close();
+    return this.connection.close();
   }
 
   private async openStream(start: StartPoint, sharded: boolean, signal: AbortSignal, replyEvents?: number): Promise<ChangeEventStream> {

@@ -1,12 +1,12 @@
 import type { ClusterTime } from "../cluster-time.js";
 import { OplogError } from "../errors.js";
-import { makeClient } from "../mongo-client.js";
 import type { EventFormat, SourceIdentity } from "../segment.js";
 import { mayReadOplog } from "./blind-spots.js";
 import { ChangeStreamSource } from "./change-stream.js";
 import { identifyDeployment } from "./deployment.js";
 import { OplogSource } from "./oplog-source.js";
 import type { EventStream, OplogWindow, Source, StartPoint } from "./source.js";
+import { type ConnectSource, ownClient } from "./source-client.js";
 
 /** How a source is read. */
 export type Capture = "change-stream" | "oplog";
@@ -48,33 +48,43 @@ export interface ChooseCaptureOptions {
   mode?: CaptureMode;
   /** What the log holds already: `auto` goes on with it. @default null: the log is new */
   logFormat?: EventFormat | null;
+  /** @default a client of its own */
+  connect?: ConnectSource;
 }
 
 /** A source for the way of capture that was asked for. With `auto` and a new log, the source itself decides when it first meets the deployment. */
-export function captureSource({ uri, database = null, mode = "auto", logFormat = null }: ChooseCaptureOptions): Source {
+export function captureSource({
+  uri,
+  database = null,
+  mode = "auto",
+  logFormat = null,
+  connect = ownClient,
+}: ChooseCaptureOptions): Source {
   if (mode === "oplog" || (mode === "auto" && logFormat === "oplog-entry")) {
     if (database !== null)
       throw new OplogError("BAD_INPUT", `The raw oplog can only be captured whole, not for the database ${database} alone`, {
         hint: "Use --capture change-stream, or leave out --database: a restore can be limited to one database.",
       });
-    return new OplogSource({ uri });
+    return new OplogSource({ uri, connect });
   }
-  if (mode === "change-stream" || logFormat !== null) return new ChangeStreamSource({ uri, database });
-  return new AutoSource(uri, database);
+  if (mode === "change-stream" || logFormat !== null) return new ChangeStreamSource({ uri, database, connect });
+  return new AutoSource({ uri, database, connect });
 }
 
 /** Looks at the deployment and at what our user may do there. */
 export async function chooseCapture({
   uri,
   database = null,
-}: Pick<ChooseCaptureOptions, "uri" | "database">): Promise<CaptureChoice & { source: Source }> {
-  const client = makeClient(uri, "source");
+  connect = ownClient,
+}: Pick<ChooseCaptureOptions, "uri" | "database" | "connect">): Promise<CaptureChoice & { source: Source }> {
+  const connection = connect(uri);
+  const { client } = connection;
   try {
     const { sharded } = await identifyDeployment(client, database);
     const choice = decideCapture({ database, sharded, oplogReadable: !sharded && database === null && (await mayReadOplog(client)) });
-    return { ...choice, source: captureSource({ uri, database, mode: choice.capture }) };
+    return { ...choice, source: captureSource({ uri, database, mode: choice.capture, connect }) };
   } finally {
-    await client.close();
+    await connection.close();
   }
 }
 
@@ -82,17 +92,14 @@ export async function chooseCapture({
 class AutoSource implements Source {
   private chosen: (CaptureChoice & { source: Source }) | undefined;
 
-  constructor(
-    private readonly uri: string,
-    private readonly database: string | null,
-  ) {}
+  constructor(private readonly options: Required<Pick<ChooseCaptureOptions, "uri" | "database" | "connect">>) {}
 
   get format(): EventFormat {
     return this.source.format;
   }
 
   async identify(): Promise<SourceIdentity> {
-    this.chosen ??= await chooseCapture({ uri: this.uri, database: this.database });
+    this.chosen ??= await chooseCapture(this.options);
     return this.source.identify();
   }
 

@@ -107,3 +107,19 @@ export async function readOplogWindow(client: MongoClient, sharded: boolean): Pr
     throw error;
   }
 }
+
+/** What one of several sources with one client has asked just now, the others need not ask again. A collector alone asks less often than this. */
+const WINDOW_GOOD_MS = 2_000;
+
+const windows = new WeakMap<MongoClient, { askedAt: number; window: Promise<OplogWindow> }>();
+
+/** As `readOplogWindow`, or what it was a moment ago. */
+export function recentOplogWindow(client: MongoClient, sharded: boolean): Promise<OplogWindow> {
+  const known = windows.get(client);
+  const now = performance.now();
+  if (known && now - known.askedAt < WINDOW_GOOD_MS) return known.window;
+  const window = readOplogWindow(client, sharded);
+  windows.set(client, { askedAt: now, window });
+  window.catch(() => windows.delete(client)); // each that asks then finds out for itself
+  return window;
+}

@@ -1,15 +1,17 @@
 import type { MongoClient } from "mongodb";
 import type { ClusterTime } from "../cluster-time.js";
 import { OplogError } from "../errors.js";
-import { makeClient, STREAM_PATIENCE } from "../mongo-client.js";
 import type { SourceIdentity } from "../segment.js";
-import { identifyDeployment, newestClusterTime, processIds, readOplogWindow } from "./deployment.js";
+import { identifyDeployment, newestClusterTime, processIds, recentOplogWindow } from "./deployment.js";
 import { findStart } from "./oplog-start.js";
 import { OplogStream } from "./oplog-stream.js";
 import type { EventStream, OplogWindow, Source, StartPoint } from "./source.js";
+import { type ConnectSource, ownClient, type SourceClient } from "./source-client.js";
 
 export interface OplogSourceOptions {
   uri: string;
+  /** @default a client of its own */
+  connect?: ConnectSource;
 }
 
 /**
@@ -18,10 +20,12 @@ export interface OplogSourceOptions {
  */
 export class OplogSource implements Source {
   readonly format = "oplog-entry";
+  private readonly connection: SourceClient;
   private readonly client: MongoClient;
 
-  constructor({ uri }: OplogSourceOptions) {
-    this.client = makeClient(uri, "source", STREAM_PATIENCE);
+  constructor({ uri, connect = ownClient }: OplogSourceOptions) {
+    this.connection = connect(uri);
+    this.client = this.connection.client;
   }
 
   async identify(): Promise<SourceIdentity> {
@@ -45,7 +49,7 @@ export class OplogSource implements Source {
   }
 
   oplogWindow(): Promise<OplogWindow> {
-    return readOplogWindow(this.client, false);
+    return recentOplogWindow(this.client, false);
   }
 
   processIds(): Promise<string[]> {
@@ -53,6 +57,6 @@ export class OplogSource implements Source {
   }
 
   close(): Promise<void> {
-    return this.client.close();
+    return this.connection.close();
   }
 }

@@ -1,7 +1,9 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { OplogError } from "@oplog-collector/collector-core";
 import { registrationChangeSchema, registrationSchema } from "@oplog-collector/manager";
+import type { TypedResponse } from "hono";
 import { checkAddress } from "../address-policy.js";
+import { clusterJson } from "../cluster-json.js";
 import { clusterSchema, recentSchema } from "../cluster-schema.js";
 import { needs } from "../guard.js";
 import { maySee } from "../identity.js";
@@ -91,6 +93,20 @@ const recent = createRoute({
   responses: { 200: json(recentSchema, "Rates and lags of the last minutes, by cluster, as far as this server has watched"), ...problems },
 });
 
+const rotateKey = createRoute({
+  method: "post",
+  path: "/rotate-key",
+  tags,
+  middleware: needs("admin"),
+  responses: {
+    200: json(
+      z.object({ rotated: z.number(), locked: z.array(z.string()).openapi({ description: "names of those that none of the keys opens" }) }),
+      "What was encrypted with an older key is encrypted with the newest",
+    ),
+    ...problems,
+  },
+});
+
 const doctor = createRoute({
   method: "post",
   path: "/doctor",
@@ -107,12 +123,12 @@ const doctor = createRoute({
 /** Registration and the collectors' lives. */
 export const clusterRoutes = ({ manager, addresses }: RouteContext) =>
   routeApp()
-    .openapi(list, async (c) =>
-      c.json(
-        (await manager.list()).filter((cluster) => maySee(c.get("identity"), cluster)),
-        200,
-      ),
-    )
+    .openapi(list, async (c) => {
+      const visible = (await manager.list()).filter((cluster) => maySee(c.get("identity"), cluster));
+      // What `c.json` would make of them, of parts that are there already.
+      const answer = c.body(`[${visible.map(clusterJson).join(",")}]`, 200, { "content-type": "application/json" });
+      return answer as unknown as TypedResponse<typeof visible, 200, "json">;
+    })
     .openapi(register, async (c) => {
       const registration = c.req.valid("json");
       // Whoever may see some clusters only can't make others, nor learn from a conflict that there is one.
@@ -154,6 +170,10 @@ export const clusterRoutes = ({ manager, addresses }: RouteContext) =>
         (await manager.recent()).filter(({ cluster }) => visible.has(cluster)),
         200,
       );
+    })
+    .openapi(rotateKey, async (c) => {
+      if (c.get("identity").clusters !== undefined) throw new OplogError("FORBIDDEN", "Your token is for some clusters only");
+      return c.json(await manager.rotateKey(), 200);
     })
     .openapi(doctor, async (c) => {
       const asked = c.req.valid("json");

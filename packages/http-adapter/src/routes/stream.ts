@@ -1,6 +1,7 @@
 import type { ManagerApi, ManagerEvent } from "@oplog-collector/manager";
 import { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
+import { clusterJson } from "../cluster-json.js";
 import { type EventFeed, type FeedItem, subjectOf } from "../event-feed.js";
 import { type ApiEnv, needs } from "../guard.js";
 import { type Identity, maySee } from "../identity.js";
@@ -16,7 +17,9 @@ function mayHear(identity: Identity, event: ManagerEvent): boolean {
 }
 
 const dataOf = (event: ManagerEvent): string =>
-  JSON.stringify(event.kind === "cluster" ? event.cluster : event.kind === "job" ? event.job : { id: event.id, removed: true });
+  event.kind === "cluster"
+    ? clusterJson(event.cluster)
+    : JSON.stringify(event.kind === "job" ? event.job : { id: event.id, removed: true });
 
 const nameOf = (event: ManagerEvent): string => (event.kind === "job" ? "job" : "cluster");
 
@@ -45,7 +48,7 @@ export const streamRoutes = (manager: ManagerApi, feed: EventFeed) =>
         else {
           const id = feed.lastId;
           const clusters = (await manager.list()).filter((cluster) => maySee(identity, cluster));
-          for (const cluster of clusters) await stream.writeSSE({ id, event: "cluster", data: JSON.stringify(cluster) });
+          for (const cluster of clusters) await stream.writeSSE({ id, event: "cluster", data: clusterJson(cluster) });
           // Whoever showed others until now knows that they are gone.
           await stream.writeSSE({ id, event: "complete", data: JSON.stringify({ clusters: clusters.map((cluster) => cluster.id) }) });
         }

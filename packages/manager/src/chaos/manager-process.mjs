@@ -8,7 +8,7 @@ process.on("message", async ({ call, method, args }) => {
   try {
     if (method === "begin") {
       const { key, ...options } = args[0];
-      manager = await createManager({ ...options, secrets: SecretBox.fromKeys([key]) });
+      manager = await createManager({ ...options, secrets: SecretBox.fromKeys(key.split(",")) });
       await manager.begin();
       process.send({ call, result: manager.node });
       return;

@@ -9,6 +9,7 @@ const PROGRAM = fileURLToPath(new URL("./manager-process.mjs", import.meta.url))
 
 export interface ManagerProcessOptions {
   metadataUri: string;
+  /** Several with commas between them, the newest first. */
   key: string;
   logDir: string;
 }
