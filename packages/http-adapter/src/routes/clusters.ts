@@ -1,7 +1,6 @@
-import { createRoute, z } from "@hono/zod-openapi";
+import { createRoute, type RouteConfigToTypedResponse, z } from "@hono/zod-openapi";
 import { OplogError } from "@oplog-collector/collector-core";
 import { registrationChangeSchema, registrationSchema } from "@oplog-collector/manager";
-import type { TypedResponse } from "hono";
 import { checkAddress } from "../address-policy.js";
 import { clusterJson } from "../cluster-json.js";
 import { clusterSchema, recentSchema } from "../cluster-schema.js";
@@ -127,7 +126,7 @@ export const clusterRoutes = ({ manager, addresses }: RouteContext) =>
       const visible = (await manager.list()).filter((cluster) => maySee(c.get("identity"), cluster));
       // What `c.json` would make of them, of parts that are there already.
       const answer = c.body(`[${visible.map(clusterJson).join(",")}]`, 200, { "content-type": "application/json" });
-      return answer as unknown as TypedResponse<typeof visible, 200, "json">;
+      return answer as unknown as RouteConfigToTypedResponse<typeof list>;
     })
     .openapi(register, async (c) => {
       const registration = c.req.valid("json");
