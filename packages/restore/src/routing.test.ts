@@ -40,6 +40,20 @@ test.each(["shop", "shop=", "=shop", "shop=a.b", "shop.orders=store", "a=b=c"])(
   expect(() => new Routing({ renames: [rename] })).toThrow(expect.objectContaining({ code: "BAD_INPUT" }));
 });
 
+test("two things never get one name on the target", () => {
+  const refused = (act: () => unknown) =>
+    expect(act).toThrow(expect.objectContaining({ code: "BAD_INPUT", message: expect.stringContaining("would both be") }));
+  refused(() => new Routing({ renames: ["shop.a=shop.c", "shop.b=shop.c"] }));
+  const onto = new Routing({ renames: ["shop.a=shop.b"] });
+  expect(placeOf(onto, "shop.a")).toBe("shop.b");
+  refused(() => onto.route("shop.b"));
+  const merged = new Routing({ renames: ["one=all", "two=all"] });
+  expect([placeOf(merged, "one.a"), placeOf(merged, "two.b")]).toEqual(["all.a", "all.b"]);
+  refused(() => merged.route("two.a"));
+  const leftOut = new Routing({ renames: ["shop.a=shop.b"], excludeNs: ["shop.b"] });
+  expect([placeOf(leftOut, "shop.a"), placeOf(leftOut, "shop.b")]).toEqual(["shop.b", "(left out by --exclude-ns)"]);
+});
+
 test("what a chain of renames brings into a wanted name is wanted from the beginning", () => {
   const renames = [
     { namespace: "shop.tmp1", to: "shop.tmp2" },

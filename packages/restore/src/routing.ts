@@ -53,6 +53,8 @@ function plainName(namespace: string): string {
 
 export class Routing {
   private readonly routes = new Map<string, Route>();
+  /** With renames: whose name on the target each one is. */
+  private readonly owners = new Map<string, string>();
   private readonly wanted: ((namespace: string) => boolean)[];
   private readonly unwanted: ((namespace: string) => boolean)[];
   private readonly renames: ReadonlyMap<string, string>;
@@ -71,12 +73,13 @@ export class Routing {
     return this.wanted.length > 0 || this.unwanted.length > 0;
   }
 
-  /** `namespace` may be a database's name. */
+  /** `namespace` may be a database's name. Throws when renames give two things one name: applied, each would write into the other. */
   route(namespace: string): Route {
     let route = this.routes.get(namespace);
     if (!route) {
       if (this.routes.size > MAX_ROUTES) this.routes.clear();
       route = this.find(namespace);
+      if (this.renames.size > 0 && route.skip === undefined) this.own(route.namespace, namespace);
       this.routes.set(namespace, route);
     }
     return route;
@@ -87,6 +90,12 @@ export class Routing {
     const { db, collection } = splitNamespace(namespace);
     const { namespace: name } = this.renamed(db, collection, plainName(namespace));
     return name;
+  }
+
+  private own(name: string, namespace: string): void {
+    const owner = this.owners.get(name) ?? namespace;
+    if (owner !== namespace) throw sameName(owner, namespace, name);
+    this.owners.set(name, owner);
   }
 
   private find(namespace: string): Route {
@@ -137,10 +146,17 @@ function parseRenames(renames: readonly string[]): Map<string, string> {
         hint: 'Write "shop=shop_restored" for a database, "shop.orders=shop.orders_old" for a collection.',
       });
     if (parsed.has(from)) throw new OplogError("BAD_INPUT", `${from} is renamed twice`, { hint: "Give each name once." });
+    const other = to.includes(".") && [...parsed].find(([, taken]) => taken === to);
+    if (other) throw sameName(other[0], from, to);
     parsed.set(from, to);
   }
   return parsed;
 }
+
+const sameName = (one: string, other: string, name: string): OplogError =>
+  new OplogError("BAD_INPUT", `${one} and ${other} would both be ${name} on the target`, {
+    hint: "Give each a name of its own with --rename, or leave one out with --exclude-ns.",
+  });
 
 /**
  * The namespaces that a filter leaves out and that a rename turns into wanted ones: `$out`, for example, fills a work collection and gives it the

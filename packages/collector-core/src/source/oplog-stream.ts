@@ -7,13 +7,11 @@ import type { Position } from "../position.js";
 import { documentsInArray } from "../raw-bson.js";
 import { OplogBatchReader } from "./oplog-batch.js";
 import { RawCursor } from "./raw-cursor.js";
+import { readAhead } from "./read-ahead.js";
 import type { EventStream } from "./source.js";
 
-/** How long a getMore waits for the first entry when there is none. */
-const AWAIT_MS = 1_000;
-
-/** Entries a reply at most: only tiny ones come to so many before the server's own limit of 16 MiB; few large replies are faster than many small. */
-const REPLY_ENTRIES = 100_000;
+/** Entries a reply at most while looking back: only tiny ones come to so many before the server's own limit of 16 MiB. */
+const LOOK_BACK_ENTRIES = 100_000;
 
 const NAMESPACE = { database: "local", collection: "oplog.rs" };
 
@@ -56,30 +54,9 @@ export class OplogStream implements EventStream {
     return new OplogStream(cursor, reader, position, coveredTo, signal);
   }
 
+  /** The server ends a tailing cursor that it has overtaken, or whose collection is gone: opening again tells which. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch> {
-    const stop = () => void this.cursor.kill();
-    this.signal.addEventListener("abort", stop, { once: true });
-    try {
-      let pending = this.cursor.more(REPLY_ENTRIES, AWAIT_MS);
-      pending.catch(() => {}); // thrown where it is awaited, below; not at all when stopped before
-      while (!this.signal.aborted) {
-        const { documents, askedAt } = await pending;
-        const last = this.cursor.exhausted || this.signal.aborted;
-        // Asked for before the bytes in hand are looked at: the server and the network work meanwhile.
-        if (!last) {
-          pending = this.cursor.more(REPLY_ENTRIES, AWAIT_MS);
-          pending.catch(() => {}); // likewise, above
-        }
-        yield this.reader.read(documents, askedAt);
-        // The server ends a tailing cursor that it has overtaken, or whose collection is gone: opening again tells which.
-        if (last) return;
-      }
-    } catch (error) {
-      if (!this.signal.aborted) throw error;
-    } finally {
-      this.signal.removeEventListener("abort", stop);
-      await this.close();
-    }
+    for await (const { documents, askedAt } of readAhead(this.cursor, this.signal)) yield this.reader.read(documents, askedAt);
   }
 
   close(): Promise<void> {
@@ -92,7 +69,7 @@ async function lookBack(client: MongoClient, reader: OplogBatchReader, coveredTo
   const { cursor, first } = await RawCursor.open(client, NAMESPACE, {
     find: NAMESPACE.collection,
     filter: { ts: { $gte: new Timestamp(coveredTo), $lte: new Timestamp(position) } },
-    batchSize: REPLY_ENTRIES,
+    batchSize: LOOK_BACK_ENTRIES,
     ...MAJORITY,
   });
   try {
@@ -104,7 +81,7 @@ async function lookBack(client: MongoClient, reader: OplogBatchReader, coveredTo
     for (;;) {
       reader.lookBack(documents, coveredTo);
       if (cursor.exhausted) return;
-      ({ documents } = await cursor.more(REPLY_ENTRIES));
+      ({ documents } = await cursor.more(LOOK_BACK_ENTRIES));
     }
   } finally {
     await cursor.close();
