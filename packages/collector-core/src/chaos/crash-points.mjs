@@ -8,7 +8,7 @@
 import { writeSync } from "node:fs";
 import files from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
-import { Collection } from "mongodb";
+import { ClientSession, Collection } from "mongodb";
 
 const { point, occurrence } = JSON.parse(process.env.CHAOS_CRASH_POINT ?? "{}");
 let left = occurrence;
@@ -70,8 +70,15 @@ Collection.prototype.insertOne = async function (...args) {
   const part = this.collectionName.endsWith(".parts");
   if (!part) reached("before-append");
   const result = await insertOne.apply(this, args);
-  reached(part ? "mid-append" : "after-append"); // the server has it, and the store does not know yet
+  // In a transaction the entries are still to come, and then the commit.
+  reached(part || args[1]?.session ? "mid-append" : "after-append"); // the server has it, and the store does not know yet
   return result;
+};
+const { commitTransaction } = ClientSession.prototype;
+/** @this {ClientSession} @param {Parameters<typeof commitTransaction>} args */
+ClientSession.prototype.commitTransaction = async function (...args) {
+  await commitTransaction.apply(this, args);
+  reached("after-append");
 };
 /** @this {Collection} @param {Parameters<typeof replaceOne>} args */
 Collection.prototype.replaceOne = async function (...args) {

@@ -16,10 +16,11 @@ import { record } from "./results.js";
 import { CHAOS_SEED, scaled } from "./scale.js";
 import { mark } from "./source-marks.js";
 
-/** Of object storage fewer in the short form: what it shares with the others they show. */
+/** Of object storage and of entries fewer in the short form: what they share with the others those show. */
 const EVENTS: Record<Sink, number> = {
   mongodb: scaled(10_000, 200_000),
   file: scaled(10_000, 200_000),
+  entries: scaled(2_500, 100_000),
   s3: scaled(2_500, 200_000),
 };
 
@@ -31,6 +32,7 @@ const SCENARIOS: [Sink, Capture][] = scaled(
     ["mongodb", "change-stream"],
     ["file", "oplog"],
     ["s3", "change-stream"],
+    ["entries", "change-stream"],
   ],
   [
     ["mongodb", "change-stream"],
@@ -39,6 +41,8 @@ const SCENARIOS: [Sink, Capture][] = scaled(
     ["mongodb", "oplog"],
     ["file", "oplog"],
     ["s3", "oplog"],
+    ["entries", "change-stream"],
+    ["entries", "oplog"],
   ],
 );
 

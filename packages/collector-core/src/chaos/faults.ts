@@ -85,7 +85,7 @@ const killedAt = (point: CrashPoint): Fault => ({
 const POINT_NAMES: Record<CrashPoint, string> = {
   "before-append": "before an append",
   "after-append": "after an append, before its answer is read",
-  "mid-append": "between the parts of a large segment",
+  "mid-append": "between the parts of an append",
   "before-checkpoint": "before a checkpoint",
   "in-checkpoint": "in a checkpoint",
 };
@@ -241,12 +241,31 @@ const objectStoreFaults = (): Fault[] =>
     [requestStruck({ status: 503, code: "SlowDown" }, "503"), 0, 3],
   ]);
 
+/** What differs from the other layout: an append is a transaction, which outlives its client. */
+const entriesFaults = (): Fault[] =>
+  timesOver([
+    [killedAtRandom, 0, 8],
+    [killedWhileStarting, 0, 1],
+    [killedAt("before-append"), 0, 2],
+    [killedAt("after-append"), 0, 2],
+    [killedAt("mid-append"), 1, 5],
+    [killedAt("before-checkpoint"), 0, 1],
+    [killedAt("in-checkpoint"), 0, 1],
+    [collectorFrozen, 0, 1],
+    [storeKilled, 0, 2],
+    [storeFrozen, 0, 1],
+    [connectionDropped("forward-then-cut-at-answer", "before the answer to an append"), 1, 3],
+    [connectionDropped("forward-then-destroy", "as an append arrives"), 0, 2],
+    [connectionCutMidway, 0, 2],
+  ]);
+
 const timesOver = (table: [Fault, number, number][]): Fault[] =>
   table.flatMap(([fault, short, full]) => Array<Fault>(scaled(short, full)).fill(fault));
 
 /** How often each fault strikes: [short, full]. */
 export function faultsFor({ place, source }: { place: LogPlace; source: ReplicaSet }): Fault[] {
   if (place.objects) return objectStoreFaults();
+  if (place.sink === "entries") return entriesFaults();
   const table: [Fault, number, number][] = [
     [killedAtRandom, 1, 8],
     [killedWhileStarting, 1, 2],

@@ -9,7 +9,8 @@ import { startProxy } from "../../../../scripts/tcp-proxy.mjs";
 import type { Store } from "../store.js";
 import { openStore } from "../stores/open-store.js";
 
-export type Sink = "file" | "mongodb" | "s3";
+/** `entries` is the MongoDB store in the layout of that name. */
+export type Sink = "file" | "mongodb" | "entries" | "s3";
 
 type ReplicaSet = Awaited<ReturnType<typeof startReplicaSet>>;
 type TcpProxy = Awaited<ReturnType<typeof startProxy>>;
@@ -30,7 +31,12 @@ export interface LogPlace extends AsyncDisposable {
   objects?: { server: S3Server; proxy: HttpProxy };
 }
 
-const PLACES: Record<Sink, () => Promise<LogPlace>> = { file: filePlace, mongodb: mongodbPlace, s3: s3Place };
+const PLACES: Record<Sink, () => Promise<LogPlace>> = {
+  file: filePlace,
+  mongodb: () => mongodbPlace("mongodb", ""),
+  entries: () => mongodbPlace("entries", "&layout=entries"),
+  s3: s3Place,
+};
 
 export const openPlace = (sink: Sink): Promise<LogPlace> => PLACES[sink]();
 
@@ -40,13 +46,13 @@ async function filePlace(): Promise<LogPlace> {
   return { sink: "file", uri, directUri: uri, directory, [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }) };
 }
 
-async function mongodbPlace(): Promise<LogPlace> {
+async function mongodbPlace(sink: Sink, parameters: string): Promise<LogPlace> {
   const server = await startReplicaSet({ name: "store", cacheGB: 0.5 });
   const proxy = await startProxy({ target: { port: server.member(0).port } });
   return {
-    sink: "mongodb",
-    uri: proxy.uri,
-    directUri: server.directUri,
+    sink,
+    uri: `${proxy.uri}${parameters}`,
+    directUri: `${server.directUri}${parameters}`,
     server,
     proxy,
     async [Symbol.asyncDispose]() {

@@ -1,9 +1,10 @@
 /// <reference path="../../../../scripts/vitest-context.d.ts" />
 import { BSON, type Document, MongoClient, Timestamp } from "mongodb";
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from "vitest";
+import { startProxy } from "../../../../scripts/tcp-proxy.mjs";
 import { compress } from "../codec.js";
 import { keyring } from "../keyring.js";
-import { decodeHeader, sealSegment } from "../segment.js";
+import { decodeHeader, type SealedSegment, sealSegment } from "../segment.js";
 import type { StoreLocation } from "../store.js";
 import { assertStored, collect } from "./conformance-segments.js";
 import { openStore } from "./open-store.js";
@@ -112,6 +113,27 @@ test("entries that a removal left behind are in nobody's way", async () => {
   await assertStored(store, longer);
   expect(await entries().countDocuments()).toBe(3);
 });
+
+test("an append whose client is gone is ended by the next one: the number is free again at once, and the log can be removed", async () => {
+  const server = new URL(inject("mongodbUri"));
+  await using proxy = await startProxy({ target: { port: Number(server.port) } });
+  const [stored, other] = [sampleSegment({ number: 1 }), sampleSegment({ number: 1, events: 3 })];
+  /** As `kill -9` leaves it: the server has header and entries, and neither a commit nor an abort ever comes. */
+  const leaveOpen = async (segment: SealedSegment) => {
+    const dying = await openStore(`${proxy.uri.replace("/?", `/${DATABASE}?`)}&layout=entries`);
+    proxy.onClientMessage(({ command }) => (/^(commit|abort)Transaction$/.test(command) ? "destroy" : "forward"));
+    await expect((await dying.log("orders")).append(segment)).rejects.toThrow();
+    await dying.close();
+  };
+  await leaveOpen(other);
+  const store = await location.log("orders");
+  expect(await store.append(stored)).toBe("stored");
+  await assertStored(store, stored);
+  expect(await entries().countDocuments()).toBe(2);
+  await leaveOpen(sampleSegment({ number: 2, previous: stored.hash }));
+  await store.remove();
+  expect(await entries().countDocuments()).toBe(0);
+}, 30_000); // half of what the server would wait
 
 test("an entry that is gone or was changed is noticed", async () => {
   const store = await location.log("orders");

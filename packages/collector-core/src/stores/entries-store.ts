@@ -1,10 +1,12 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Collection, Db, MongoServerError } from "mongodb";
 import { OplogError } from "../errors.js";
 import { documentsIn, rawValue } from "../raw-bson.js";
 import { runWithDocuments } from "../raw-command.js";
 import { decodeHeader, readPayload, type SealedSegment } from "../segment.js";
+import { AppendSessions } from "./append-sessions.js";
 import { damagedSegment } from "./damaged-segment.js";
-import { isDuplicateKey, MongodbStore, SEGMENTS_PREFIX, type SegmentDocument } from "./mongodb-store.js";
+import { CHECKPOINTS_PREFIX, isDuplicateKey, MongodbStore, SEGMENTS_PREFIX, type SegmentDocument } from "./mongodb-store.js";
 import { entryDocument, entryId } from "./stored-entry.js";
 
 /** Beside the entries, `oplogs_<log>`: what else belongs to the log's segments. */
@@ -21,9 +23,12 @@ const SEAL_BYTES = 8;
 /** Deleted at a time, in segments: some hundred thousand entries, well within the socket's timeout. */
 const REMOVED_AT_ONCE = 20;
 
-/** Of two writers at the same number the server tells one to try again; then it finds the number taken. */
-const WRITE_CONFLICT = 112;
-const CONFLICT_TRIES = 20;
+/** What another transaction has open: the document (WriteConflict), or the collection that it is about to make (LockTimeout). */
+const LOCKED_BY_ANOTHER: readonly unknown[] = [112, 24];
+
+/** Of two writers at the same number one waits for the other, and then finds the number taken. A writer that lives needs a fraction of this. */
+const ABANDONED_AFTER_MS = 2_000;
+const CONFLICT_PAUSE_MS = 50;
 
 /** For time, namespace and document; and for reading a segment back. */
 const INDEXES = [
@@ -48,6 +53,7 @@ export class EntriesStore extends MongodbStore {
   /** The events' own bytes are what is stored, so compressing them would only be undone. */
   readonly codec = "none";
   readonly #entries: Collection;
+  readonly #sessions: AppendSessions;
   #indexed = false;
 
   constructor(
@@ -57,6 +63,7 @@ export class EntriesStore extends MongodbStore {
   ) {
     super(db, name, documentBytes, ENTRIES_SEGMENTS_SUFFIX);
     this.#entries = db.collection(`${SEGMENTS_PREFIX}${name}`);
+    this.#sessions = new AppendSessions(db, db.collection(`${CHECKPOINTS_PREFIX}${name}`));
   }
 
   override async append(segment: SealedSegment): Promise<"stored" | "taken"> {
@@ -69,6 +76,8 @@ export class EntriesStore extends MongodbStore {
   }
 
   override async remove(upTo?: number): Promise<void> {
+    // A collection in which a transaction is open can't be dropped.
+    if (upTo === undefined) await this.#sessions.endOthers();
     await super.remove(upTo);
     if (upTo === undefined) return void (await this.#entries.drop());
     for (;;) {
@@ -76,6 +85,10 @@ export class EntriesStore extends MongodbStore {
       if (!oldest) return;
       await this.#entries.deleteMany({ segment: { $lte: Math.min(oldest.segment + REMOVED_AT_ONCE, upTo) } });
     }
+  }
+
+  override async close(): Promise<void> {
+    await this.#sessions.close();
   }
 
   protected override async payloadOf(document: SegmentDocument, hash: Buffer): Promise<Buffer | null> {
@@ -90,37 +103,42 @@ export class EntriesStore extends MongodbStore {
   }
 
   async #insertAtOnce(document: SegmentDocument, entries: Buffer[]): Promise<boolean> {
-    for (let attempt = 1; ; attempt++) {
+    const startedAt = Date.now();
+    for (let [ended, cleaned] = [false, false]; ; ) {
       try {
         return await this.#tryInsert(document, entries);
       } catch (error) {
-        const again =
-          error instanceof EntryTaken ? attempt === 1 : (error as MongoServerError).code === WRITE_CONFLICT && attempt < CONFLICT_TRIES;
-        if (!again) throw error;
-        if (error instanceof EntryTaken) await this.#removeStrays();
+        if (error instanceof EntryTaken && !cleaned) {
+          await this.#removeStrays();
+          cleaned = true;
+        } else if (LOCKED_BY_ANOTHER.includes((error as MongoServerError).code)) {
+          const waited = Date.now() - startedAt;
+          if (waited >= 2 * ABANDONED_AFTER_MS) throw lockedByAnother(document._id, error);
+          if (waited >= ABANDONED_AFTER_MS && !ended) {
+            await this.#sessions.endOthers().catch((refused) => Promise.reject(lockedByAnother(document._id, refused)));
+            ended = true;
+          } else await sleep(CONFLICT_PAUSE_MS);
+        } else throw error;
       }
     }
   }
 
   /** False when the number is taken. */
   async #tryInsert(document: SegmentDocument, entries: Buffer[]): Promise<boolean> {
-    await using session = this.db.client.startSession({ defaultTransactionOptions: { writeConcern: { w: "majority", journal: true } } });
-    session.startTransaction();
+    const session = await this.#sessions.current();
     try {
+      session.startTransaction();
       await this.segments.insertOne(document, { session });
+      const command = { insert: this.#entries.collectionName };
+      const { writeErrors } = await runWithDocuments(this.db, command, { name: "documents", chunks: entries }, { session });
+      if (writeErrors) throw new EntryTaken(document._id, writeErrors[0]);
+      await session.commitTransaction();
+      return true;
     } catch (error) {
-      await session.abortTransaction();
+      if (session.inTransaction()) await session.abortTransaction();
       if (isDuplicateKey(error)) return false;
       throw error;
     }
-    const command = { insert: this.#entries.collectionName };
-    const { writeErrors } = await runWithDocuments(this.db, command, { name: "documents", chunks: entries }, { session });
-    if (writeErrors) {
-      await session.abortTransaction();
-      throw new EntryTaken(document._id, writeErrors[0]);
-    }
-    await session.commitTransaction();
-    return true;
   }
 
   /** A removal that did not come to its end leaves entries of segments that are gone. */
@@ -141,6 +159,12 @@ class EntryTaken extends OplogError {
     });
   }
 }
+
+const lockedByAnother = (number: number, cause: unknown) =>
+  new OplogError("STORE_FAILED", `Segment ${number} is locked by an append that did not come to its end, and that could not be ended`, {
+    cause,
+    hint: "It is tried again. The server ends that append by itself within 90 seconds.",
+  });
 
 const sealOf = (hash: Buffer): Buffer => hash.subarray(0, SEAL_BYTES);
 

@@ -6,7 +6,7 @@ import { damagedSegment } from "./damaged-segment.js";
 import { readStoredCheckpoint, type StoredCheckpoint, storeCheckpoint, writerOf } from "./stored-checkpoint.js";
 
 export const SEGMENTS_PREFIX = "oplogs_";
-const CHECKPOINTS_PREFIX = "resume_tokens_for_";
+export const CHECKPOINTS_PREFIX = "resume_tokens_for_";
 
 /** What header and payload may have together to share a document, and a part may have: 16 MiB is the limit, and the other fields are small. */
 export const DOCUMENT_BYTES = 15 * 1024 * 1024;
