@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { clusterTime, compress, openStore, sealSegment } from "@oplog-collector/collector-core";
+import { sampleSegment } from "@oplog-collector/collector-core/testing";
 import { BSON, MongoClient, Timestamp } from "mongodb";
 import { afterAll, beforeAll, expect, inject, test, vi } from "vitest";
 import { waitFor } from "../../../scripts/wait-for.mjs";
@@ -197,6 +198,46 @@ test("prune removes whole segments before a moment, never under a legal hold, an
   expect(after.timelines[0].to).toEqual(before.timelines[0].to);
   expect((await run("verify")).printed).toMatchObject({ ok: true, segments: 1 });
   expect(await run("prune")).toMatchObject({ code: 2, stderr: expect.stringMatching(/--before/) });
+});
+
+test("prune by size removes the oldest until the rest fits, and says what does not", async () => {
+  const copy = join(directory, "pruned-by-size");
+  await cp(join(directory, "log"), copy, { recursive: true });
+  const json = async (...args: string[]) => JSON.parse((await runOplog([args[0]!, ...at(copy), "--json", ...args.slice(1)])).stdout);
+  const before = await json("range");
+  const planned = await json("prune", "--max-bytes", `${before.storedBytes - 1}`, "--dry-run");
+  expect(planned).toMatchObject({ dryRun: true, segments: 1, upToSegment: 1, bytesTooMany: 0 });
+  expect(await json("range")).toEqual(before);
+  expect(await json("prune", "--max-bytes", `${before.storedBytes - 1}`)).toEqual({ ...planned, dryRun: false });
+  const rest = await json("range");
+  expect(rest).toMatchObject({ segments: before.segments - 1, storedBytes: before.storedBytes - planned.storedBytes, gaps: [] });
+  // The newest segment always stays.
+  expect(await json("prune", "--max-bytes", "1")).toMatchObject({ segments: rest.segments - 1 });
+  expect(await json("range")).toMatchObject({ segments: 1, timelines: [{ to: before.timelines[0].to }] });
+  expect(await json("verify")).toMatchObject({ ok: true, segments: 1 });
+  for (const wrong of ["0", "-1", "1e6", "many"])
+    expect((await runOplog(["prune", ...at(copy), "--max-bytes", wrong])).code, wrong).toBe(2);
+});
+
+test("compact keeps many small segments as one object, and says what it would do", async () => {
+  const quiet = join(directory, "quiet");
+  const location = await openStore(pathToFileURL(quiet).href);
+  const store = await location.log("orders");
+  for (let number = 1, previous: Buffer | null = null; number <= 50; number++) {
+    const segment = sampleSegment({ number, previous });
+    await store.append(segment);
+    previous = segment.hash;
+  }
+  const json = async (...args: string[]) => JSON.parse((await runOplog([args[0]!, ...at(quiet), "--json", ...args.slice(1)])).stdout);
+  const [range, verified] = [await json("range"), await json("verify")];
+  expect(verified).toMatchObject({ ok: true, segments: 50 });
+  expect(await json("compact", "--dry-run")).toMatchObject({ dryRun: true, bundles: 1, segments: 49, bundleBytes: null });
+  expect(await segmentFiles(quiet)).toHaveLength(50);
+  expect((await runOplog(["compact", ...at(quiet)])).stdout).toMatch(/^orders: put 49 segments in 1 bundles: .+ before, .+ now\n$/);
+  expect(await segmentFiles(quiet)).toHaveLength(1);
+  expect(await json("range")).toEqual(range);
+  expect(await json("verify")).toEqual(verified);
+  expect((await runOplog(["compact", ...at(quiet)])).stdout).toBe("orders: nothing to put together\n");
 });
 
 test("copy brings a log to another kind of store and back, byte for byte, again and again", async () => {

@@ -4,6 +4,7 @@ import packageJson from "../package.json" with { type: "json" };
 import { addApply } from "./commands/apply.js";
 import { addClusters } from "./commands/clusters.js";
 import { addCollect } from "./commands/collect.js";
+import { addCompact } from "./commands/compact.js";
 import { addCopy } from "./commands/copy.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addEvents } from "./commands/events.js";
@@ -35,6 +36,7 @@ export function makeProgram(): Command {
     addRestore,
     addExport,
     addCopy,
+    addCompact,
     addPrune,
     addHold,
     addClusters,

@@ -13,6 +13,7 @@ export { type Clock, systemClock } from "./clock.js";
 export { type ClusterTime, clusterTime, dateOf, formatClusterTime, ordinalOf, parseClusterTime, secondsOf } from "./cluster-time.js";
 export { type Codec, compress, DEFAULT_CODEC, decompress } from "./codec.js";
 export { Collector, type CollectorOptions } from "./collector.js";
+export { COMPACT_AFTER_MS, type Compacted, type CompactOptions, compactLog } from "./compact-log.js";
 export { type CopyLogOptions, type CopyProgress, copyLog } from "./copy-log.js";
 export { type Coverage, CoverageBuilder, type Gap, readCoverage, type Timeline, timelineFor } from "./coverage.js";
 export { checkCapturedDatabase } from "./database-name.js";
@@ -92,7 +93,7 @@ export {
   type StatusError,
   type StatusListener,
 } from "./status.js";
-export type { Checkpoint, Sink, Store, StoredHeader, StoreLocation, Writer } from "./store.js";
+export type { Bundling, Checkpoint, Sink, Store, StoredHeader, StoreLocation, Writer } from "./store.js";
 export { type OpenStoreOptions, openStore } from "./stores/open-store.js";
 export { type OpenStoreWhenUpOptions, openStoreWhenUp } from "./stores/open-store-when-up.js";
 export { parseTime, resolveTime, type Time } from "./time.js";

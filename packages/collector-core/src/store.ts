@@ -47,12 +47,27 @@ export interface StoredHeader {
   storedBytes: number;
 }
 
+/**
+ * Many segments kept as one object, a bundle, where a store can: nothing else about them changes. At any moment `headers` and `read` give each
+ * one byte for byte, and its number is taken.
+ */
+export interface Bundling {
+  /** What is kept so, by the numbers of the segments, both inclusive; ascending. */
+  ranges(): Promise<{ first: number; last: number }[]>;
+  /** Keeps these consecutive segments, which the store holds already, as one object, and then no longer as many; the bytes of that object. */
+  bundle(segments: readonly SealedSegment[]): Promise<number>;
+  /** Removes what one that was interrupted has left: segments that are in a bundle and objects of their own; how many. */
+  tidy(): Promise<number>;
+}
+
 /** A sink that can be read back. */
 export interface Store extends Sink {
   /** Who writes here encrypts with these, and what is read brings them along; absent: it is not encrypted. A store itself knows nothing of it. */
   readonly keys?: Keyring;
   /** What its segments are to be compressed with; absent: whoever writes may choose. */
   readonly codec?: Codec;
+  /** Absent: it keeps each segment as it was stored. */
+  readonly bundling?: Bundling | undefined;
   /** The headers in the order of their numbers, from the first above `after`; from the end backwards with `reverse`. */
   headers(range?: { after?: number; reverse?: boolean }): AsyncIterable<StoredHeader>;
   /** The segment of that number, or null when there is none. */

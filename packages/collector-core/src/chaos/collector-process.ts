@@ -12,7 +12,15 @@ const OPLOG = fileURLToPath(new URL("../../../../apps/cli/bin/oplog.js", import.
 const CRASH_POINTS = new URL("./crash-points.mjs", import.meta.url).href;
 
 /** Where `crash-points.mjs` can kill: on the file store `mid-append` is between the pieces of a file, on the MongoDB store between parts or within the transaction. */
-export type CrashPoint = "before-append" | "after-append" | "mid-append" | "before-checkpoint" | "in-checkpoint";
+export type CrashPoint =
+  | "before-append"
+  | "after-append"
+  | "mid-append"
+  | "before-checkpoint"
+  | "in-checkpoint"
+  | "before-bundle"
+  | "after-bundle"
+  | "in-removal";
 
 export const CRASH_POINTS_ALL: readonly CrashPoint[] = [
   "before-append",
@@ -155,11 +163,24 @@ export interface Answer {
 
 /** Runs any `oplog` command to its end. */
 export async function oplog(...args: string[]): Promise<Answer> {
-  const child = spawn(process.execPath, [OPLOG, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const { signal, code, ...printed } = await run([OPLOG, ...args], process.env);
+  if (code === null) throw new Error(`oplog ${args[0]} was ended by ${signal}`);
+  return { code, ...printed };
+}
+
+/** Runs any `oplog` command until it is killed at a point; throws when it comes to its end before. `store` is the one that it writes. */
+export async function oplogKilledAt(crash: { point: CrashPoint; occurrence: number }, store: string, ...args: string[]): Promise<void> {
+  const env = { ...process.env, CHAOS_STORE: store, CHAOS_CRASH_POINT: JSON.stringify(crash) };
+  const { signal, code, stdout, stderr } = await run(["--import", CRASH_POINTS, OPLOG, ...args], env);
+  if (signal !== "SIGKILL" || !stderr.includes(`crash point ${crash.point}`))
+    throw new Error(`oplog ${args[0]} did not die at ${JSON.stringify(crash)} but ended with ${code ?? signal}\n${stdout}\n${stderr}`);
+}
+
+async function run(args: string[], env: NodeJS.ProcessEnv) {
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], env });
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
-  const [code, signal] = await once(child, "close");
-  if (code === null) throw new Error(`oplog ${args[0]} was ended by ${signal}`);
-  return { code, stdout, stderr };
+  const [code, signal]: [number | null, NodeJS.Signals | null] = (await once(child, "close")) as never;
+  return { code, signal, stdout, stderr };
 }

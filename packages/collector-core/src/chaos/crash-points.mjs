@@ -21,12 +21,16 @@ function reached(at) {
 }
 
 // The file store: writes a temporary file in pieces (beginning, header, payload, hash), then links it to its name.
-const { link, open } = files;
+const { link, open, unlink } = files;
 files.link = async (from, to) => {
-  const checkpoint = /[/\\]checkpoint-/.test(`${to}`);
-  reached(checkpoint ? "before-checkpoint" : "before-append");
+  const [checkpoint, bundle] = [/[/\\]checkpoint-/.test(`${to}`), /\.bundle$/.test(`${to}`)];
+  reached(checkpoint ? "before-checkpoint" : bundle ? "before-bundle" : "before-append");
   await link(from, to);
-  reached(checkpoint ? "in-checkpoint" : "after-append");
+  reached(checkpoint ? "in-checkpoint" : bundle ? "after-bundle" : "after-append");
+};
+files.unlink = async (path) => {
+  await unlink(path);
+  if (/\.segment$/.test(`${path}`)) reached("in-removal");
 };
 files.open = async (path, ...rest) => {
   const file = await open(path, ...rest);
@@ -52,21 +56,36 @@ if (process.env.CHAOS_STORE?.startsWith("s3:")) {
     const [{ constructor: kind, input }] = args;
     const key = input.Key ?? "";
     const creates = CREATE.includes(kind.name);
-    const [segment, checkpoint] = [key.includes("/segments/"), key.includes("/checkpoint-")];
+    const [segment, checkpoint, bundle] = ["/segments/", "/checkpoint-", "/bundles/"].map((part) => key.includes(part));
     if (creates && segment) reached("before-append");
     if (creates && checkpoint) reached("before-checkpoint");
+    if (creates && bundle) reached("before-bundle");
     const result = await Reflect.apply(send, this, args);
     if (segment && kind.name === "UploadPartCommand") reached("mid-append");
     if (creates && segment) reached("after-append");
     if (creates && checkpoint) reached("in-checkpoint");
+    if (creates && bundle) reached("after-bundle");
+    if (kind.name === "DeleteObjectsCommand") reached("in-removal");
     return result;
   };
 }
 
 // The MongoDB store: a document a segment, before it those of its parts when it is large; one document for the checkpoint.
-const { insertOne, replaceOne } = Collection.prototype;
+const { insertOne, replaceOne, deleteMany } = Collection.prototype;
+/** @this {Collection} @param {Parameters<typeof deleteMany>} args */
+Collection.prototype.deleteMany = async function (...args) {
+  const result = await deleteMany.apply(this, args);
+  reached("in-removal");
+  return result;
+};
 /** @this {Collection} @param {Parameters<typeof insertOne>} args */
 Collection.prototype.insertOne = async function (...args) {
+  if (this.collectionName.endsWith(".bundles")) {
+    reached("before-bundle");
+    const result = await insertOne.apply(this, args);
+    reached("after-bundle");
+    return result;
+  }
   const part = this.collectionName.endsWith(".parts");
   if (!part) reached("before-append");
   const result = await insertOne.apply(this, args);

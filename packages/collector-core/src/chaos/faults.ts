@@ -88,6 +88,9 @@ const POINT_NAMES: Record<CrashPoint, string> = {
   "mid-append": "between the parts of an append",
   "before-checkpoint": "before a checkpoint",
   "in-checkpoint": "in a checkpoint",
+  "before-bundle": "before a bundle is stored",
+  "after-bundle": "after a bundle is stored",
+  "in-removal": "while segments are removed",
 };
 
 const collectorFrozen: Fault = {

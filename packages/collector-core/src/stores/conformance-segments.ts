@@ -132,6 +132,45 @@ export const segmentCases: PlacedCase[] = [
     },
   },
   {
+    name: "segments in a bundle stay what they are, for every reader, and their numbers taken; removing may cut a bundle",
+    async test({ location, reopen }) {
+      const log = await location.log("orders");
+      const { bundling } = log;
+      if (!bundling) return; // it keeps each as it was stored
+      const segments = samples(MANY_SEGMENTS);
+      for (const segment of segments) await log.append(segment);
+      const reader = await (reopen ? await reopen() : location).log("orders");
+      await assertStored(reader, segments[9]!);
+      assert.ok((await bundling.bundle(segments.slice(0, 100))) > 0);
+      await bundling.bundle(segments.slice(120, 240));
+      const isWhole = async (kept: Store, from = 0) => {
+        const expected = segments.slice(from).map(headerOf);
+        assert.deepEqual(await collect(kept.headers()), expected);
+        assert.deepEqual(await collect(kept.headers({ reverse: true })), expected.toReversed());
+        assert.deepEqual(await collect(kept.headers({ after: 130 })), segments.slice(130).map(headerOf));
+        for (const segment of segments.slice(from)) await assertStored(kept, segment);
+      };
+      for (const kept of [log, reader]) await isWhole(kept);
+      assert.deepEqual(await bundling.ranges(), [
+        { first: 1, last: 100 },
+        { first: 121, last: 240 },
+      ]);
+      const other = await (reopen ? await reopen() : location).log("orders");
+      for (const kept of [log, other]) assert.equal(await kept.append(sampleSegment({ number: 121, events: 3 })), "taken");
+      assert.equal(await bundling.tidy(), 0);
+      await log.remove(130);
+      for (const kept of [log, other]) {
+        assert.equal(await kept.read(130), null);
+        await isWhole(kept, 130);
+      }
+      assert.equal(await log.append(sampleSegment({ number: MANY_SEGMENTS + 1 })), "stored");
+      await log.remove();
+      for (const kept of [log, other]) assert.deepEqual(await collect(kept.headers()), []);
+      assert.equal(await log.append(segments[129]!), "stored");
+      await assertStored(log, segments[129]!);
+    },
+  },
+  {
     name: "what was stored is there for who opens the place again",
     async test({ location, reopen }) {
       const log = await location.log("orders");

@@ -6,7 +6,8 @@ import { runWithDocuments } from "../raw-command.js";
 import { decodeHeader, readPayload, type SealedSegment } from "../segment.js";
 import { AppendSessions } from "./append-sessions.js";
 import { damagedSegment } from "./damaged-segment.js";
-import { CHECKPOINTS_PREFIX, isDuplicateKey, MongodbStore, SEGMENTS_PREFIX, type SegmentDocument } from "./mongodb-store.js";
+import { isDuplicateKey } from "./duplicate-key.js";
+import { CHECKPOINTS_PREFIX, MongodbStore, SEGMENTS_PREFIX, type SegmentDocument } from "./mongodb-store.js";
 import { entryDocument, entryId } from "./stored-entry.js";
 
 /** Beside the entries, `oplogs_<log>`: what else belongs to the log's segments. */
@@ -64,6 +65,11 @@ export class EntriesStore extends MongodbStore {
     super(db, name, documentBytes, ENTRIES_SEGMENTS_SUFFIX);
     this.#entries = db.collection(`${SEGMENTS_PREFIX}${name}`);
     this.#sessions = new AppendSessions(db, db.collection(`${CHECKPOINTS_PREFIX}${name}`));
+  }
+
+  /** Its many objects are the entries, for those who query them. */
+  override get bundling(): undefined {
+    return undefined;
   }
 
   override async append(segment: SealedSegment): Promise<"stored" | "taken"> {

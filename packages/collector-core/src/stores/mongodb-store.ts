@@ -1,8 +1,12 @@
-import { Binary, type Collection, type Db, MongoServerError } from "mongodb";
+import { Binary, type Collection, type Db } from "mongodb";
 import { dateOf } from "../cluster-time.js";
 import { decodeHeader, type SealedSegment, type SegmentKind } from "../segment.js";
-import type { Checkpoint, Store, StoredHeader } from "../store.js";
+import type { Bundling, Checkpoint, Store, StoredHeader } from "../store.js";
+import { BundleDocuments } from "./bundle-documents.js";
+import { type BundlePlace, Bundles } from "./bundles.js";
 import { damagedSegment } from "./damaged-segment.js";
+import { created } from "./duplicate-key.js";
+import { numbersFound } from "./segment-names.js";
 import { readStoredCheckpoint, type StoredCheckpoint, storeCheckpoint, writerOf } from "./stored-checkpoint.js";
 
 export const SEGMENTS_PREFIX = "oplogs_";
@@ -16,8 +20,6 @@ const HEADERS_IN_BATCH = 200;
 
 /** Segments have up to some MiB, and a deletion must be done well within the socket's timeout. */
 const REMOVED_AT_ONCE = 200;
-
-const DUPLICATE_KEY = 11000;
 
 /**
  * A segment's document. The header is kept as binary, not as an embedded document: so any tool, of whatever language, that copies the
@@ -56,6 +58,8 @@ export class MongodbStore implements Store {
   protected readonly segments: Collection<SegmentDocument>;
   readonly #parts: Collection<PartDocument>;
   readonly #checkpoints: Collection<CheckpointDocument>;
+  readonly #bundleDocuments: BundleDocuments;
+  readonly #bundles: Bundles;
   /** An append may have ended before its main document: true until one has succeeded. */
   #partsMayBeLeft = true;
   #lastWriter: string | undefined;
@@ -69,10 +73,17 @@ export class MongodbStore implements Store {
     this.segments = db.collection(`${SEGMENTS_PREFIX}${name}${suffix}`);
     this.#parts = db.collection(`${SEGMENTS_PREFIX}${name}.parts`);
     this.#checkpoints = db.collection(`${CHECKPOINTS_PREFIX}${name}`);
+    this.#bundleDocuments = new BundleDocuments(db, `${SEGMENTS_PREFIX}${name}`);
+    this.#bundles = new Bundles(this.#bundlePlace());
+  }
+
+  get bundling(): Bundling | undefined {
+    return this.#bundles;
   }
 
   async append(segment: SealedSegment): Promise<"stored" | "taken"> {
-    return this.commit(await this.prepare(segment));
+    const document = await this.prepare(segment);
+    return this.#bundles.answer(segment.number, () => this.commit(document));
   }
 
   /** What stands beside the payload. */
@@ -108,25 +119,38 @@ export class MongodbStore implements Store {
 
   async *headers({ after = 0, reverse = false }: { after?: number; reverse?: boolean } = {}): AsyncGenerator<StoredHeader> {
     // A query a batch, rather than one cursor: the reader may take its time, and the server may fail over.
-    for (let range: { $gt: number; $lt?: number } = { $gt: after }; ; ) {
-      const batch = await this.segments
-        .find({ _id: range }, { projection: { header: 1, hash: 1, storedBytes: 1 } })
+    for (let range = { from: after + 1, to: Number.MAX_SAFE_INTEGER }; range.from <= range.to; ) {
+      const documents = await this.segments
+        .find({ _id: { $gte: range.from, $lte: range.to } }, { projection: { header: 1, hash: 1, storedBytes: 1 } })
         .sort({ _id: reverse ? -1 : 1 })
         .limit(HEADERS_IN_BATCH)
         .toArray();
-      for (const document of batch) yield { number: document._id, ...headerOf(document), storedBytes: document.storedBytes };
-      const last = batch.at(-1);
-      if (!last || batch.length < HEADERS_IN_BATCH) return;
-      range = reverse ? { $gt: after, $lt: last._id } : { $gt: last._id };
+      const singles = new Map(documents.map((document) => [document._id, document]));
+      const last = documents.at(-1)?._id;
+      // Up to where these tell; then the bundles: what is not among these any more is in one of those.
+      const end = last === undefined || documents.length < HEADERS_IN_BATCH ? null : last;
+      const told = reverse ? { from: end ?? range.from, to: range.to } : { from: range.from, to: end ?? range.to };
+      const numbers = numbersFound(told, [...singles.keys()], await this.#bundles.ranges());
+      for (const number of reverse ? numbers.reverse() : numbers) {
+        const header = await this.#bundles.find(number, this.#bundles.header, async () => {
+          const document = singles.get(number);
+          return document ? { number, ...headerOf(document), storedBytes: document.storedBytes } : null;
+        });
+        if (header) yield header; // absent: removed by retention meanwhile
+      }
+      if (end === null) return;
+      range = reverse ? { from: range.from, to: end - 1 } : { from: end + 1, to: range.to };
     }
   }
 
-  async read(number: number): Promise<SealedSegment | null> {
-    const document = await this.segments.findOne({ _id: number });
-    if (!document) return null;
-    const { header, hash } = headerOf(document);
-    const payload = await this.payloadOf(document, hash);
-    return payload && { number, header, hash, payload };
+  read(number: number): Promise<SealedSegment | null> {
+    return this.#bundles.find(number, this.#bundles.read, async () => {
+      const document = await this.segments.findOne({ _id: number });
+      if (!document) return null;
+      const { header, hash } = headerOf(document);
+      const payload = await this.payloadOf(document, hash);
+      return payload && { number, header, hash, payload };
+    });
   }
 
   /** Null when the segment was removed meanwhile. */
@@ -160,9 +184,11 @@ export class MongodbStore implements Store {
 
   async remove(upTo?: number): Promise<void> {
     if (upTo === undefined) {
-      for (const collection of [this.segments, this.#parts, this.#checkpoints]) await collection.drop();
+      for (const part of [this.#bundleDocuments, this.segments, this.#parts, this.#checkpoints]) await part.drop();
+      await this.#bundles.ranges(); // none: what it knows of them goes as well
       return;
     }
+    await this.#bundles.remove(upTo);
     for (;;) {
       const oldest = await this.segments.findOne({ _id: { $lte: upTo } }, { sort: { _id: 1 }, projection: { _id: 1 } });
       const end = Math.min(oldest ? oldest._id + REMOVED_AT_ONCE - 1 : upTo, upTo);
@@ -198,6 +224,24 @@ export class MongodbStore implements Store {
     return stored ? "stored" : "taken";
   }
 
+  #bundlePlace(): BundlePlace {
+    const place = this.#bundleDocuments;
+    return {
+      ranges: () => place.ranges(),
+      index: (range) => place.index(range),
+      payloads: (range) => place.payloads(range),
+      create: (range, bundle) => place.create(range, bundle),
+      remove: (range) => place.remove(range),
+      singles: async () => (await this.segments.find({}, { projection: { _id: 1 } }).toArray()).map(({ _id }) => _id),
+      removeSingles: async (numbers) => {
+        const these = { _id: { $in: numbers } };
+        const split = await this.segments.find({ ...these, parts: { $gt: 0 } }, { projection: { _id: 1 } }).toArray();
+        await this.segments.deleteMany(these);
+        for (const { _id: n } of split) await this.#parts.deleteMany({ _id: { $gte: { n }, $lt: keyAfter(n) } as never });
+      },
+    };
+  }
+
   /** Removes the parts of this number that are not those of the segment which got it. */
   async #removeStrayParts(number: number): Promise<void> {
     const segment = await this.segments.findOne({ _id: number }, { projection: { hash: 1 } });
@@ -206,20 +250,8 @@ export class MongodbStore implements Store {
   }
 }
 
-export const isDuplicateKey = (error: unknown): boolean => error instanceof MongoServerError && error.code === DUPLICATE_KEY;
-
 /** Orders after every part of that number, before every part of the next. */
 const keyAfter = (number: number) => ({ n: number + 1 }) as PartDocument["_id"];
-
-/** False when the key is taken. Majority holds for that answer too: the server waits until what it found is committed. */
-const created = (insert: Promise<unknown>): Promise<boolean> =>
-  insert.then(
-    () => true,
-    (error) => {
-      if (isDuplicateKey(error)) return false;
-      throw error;
-    },
-  );
 
 /** What is in the place of a binary may be anything, if a person or a tool has changed the document. */
 const bytesOf = (value: unknown): Buffer | undefined =>

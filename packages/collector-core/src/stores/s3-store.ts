@@ -1,6 +1,9 @@
 import { parseLogName, snapshotLogName } from "../log-name.js";
 import type { SealedSegment } from "../segment.js";
 import type { Checkpoint, Store, StoredHeader, StoreLocation } from "../store.js";
+import type { BundleRange } from "./bundle.js";
+import { encodeBundleFile, type ReadBytes, readBundleIndex, readBundlePayloads } from "./bundle-file.js";
+import { type BundlePlace, Bundles } from "./bundles.js";
 import { CHECKPOINT_NAME, CheckpointSequence, checkpointName } from "./checkpoint-sequence.js";
 import { numbersOf } from "./durable-file.js";
 import { isLogName, mayHold } from "./found-log-name.js";
@@ -8,7 +11,18 @@ import { S3Bucket } from "./s3-bucket.js";
 import { s3Client } from "./s3-client.js";
 import { parseS3StoreUri } from "./s3-uri.js";
 import { decodeSegment, encodeSegment, FIRST_READ_BYTES, headerIn } from "./segment-file.js";
-import { GROUP_NAME, groupName, groupOf, SEGMENT_NAME, SEGMENTS_IN_GROUP, segmentName } from "./segment-names.js";
+import {
+  bundleName,
+  bundlesNamed,
+  GROUP_NAME,
+  groupName,
+  groupOf,
+  groupsOf,
+  numbersInGroup,
+  SEGMENT_NAME,
+  SEGMENTS_IN_GROUP,
+  segmentName,
+} from "./segment-names.js";
 
 /** So many headers are read at once: each is a request, of which the way there and back takes most. */
 const HEADERS_AT_ONCE = 16;
@@ -57,6 +71,7 @@ async function logFoldersIn(bucket: S3Bucket, folder: string, nameOf = (name: st
 class S3Store implements Store {
   readonly #folder: string;
   readonly #checkpoints: CheckpointSequence;
+  readonly bundling: Bundles;
 
   constructor(
     private readonly bucket: S3Bucket,
@@ -72,16 +87,18 @@ class S3Store implements Store {
       remove: (sequences) => bucket.delete(sequences.map(key)),
       nameOf: key,
     });
+    this.bundling = new Bundles(this.#bundlePlace());
   }
 
   append(segment: SealedSegment): Promise<"stored" | "taken"> {
-    return this.bucket.create(this.#key(segment.number), encodeSegment(segment), { [HASH_METADATA]: segment.hash.toString("hex") });
+    const metadata = { [HASH_METADATA]: segment.hash.toString("hex") };
+    return this.bundling.answer(segment.number, () => this.bucket.create(this.#key(segment.number), encodeSegment(segment), metadata));
   }
 
   async *headers({ after = 0, reverse = false }: { after?: number; reverse?: boolean } = {}): AsyncGenerator<StoredHeader> {
     let reading: Promise<StoredHeader | null>[] = [];
     for await (const number of reverse ? this.#numbersFromEnd(after) : this.#numbers(after)) {
-      const header = this.#header(number);
+      const header = this.bundling.find(number, this.bundling.header, (single) => this.#header(single));
       header.catch(() => {}); // one that can't be read throws in its turn, after those before it
       reading.push(header);
       if (reading.length < HEADERS_AT_ONCE) continue;
@@ -96,8 +113,10 @@ class S3Store implements Store {
   }
 
   async read(number: number): Promise<SealedSegment | null> {
-    const object = await this.bucket.get(this.#key(number));
-    return object && decodeSegment(number, object.bytes);
+    return this.bundling.find(number, this.bundling.read, async () => {
+      const object = await this.bucket.get(this.#key(number));
+      return object && decodeSegment(number, object.bytes);
+    });
   }
 
   readCheckpoint(): Promise<Checkpoint | null> {
@@ -109,9 +128,10 @@ class S3Store implements Store {
   }
 
   async remove(upTo = Number.POSITIVE_INFINITY): Promise<void> {
+    await this.bundling.remove(upTo);
     for (const group of await this.#groups()) {
       if (group * SEGMENTS_IN_GROUP > upTo) break;
-      const numbers = await all(this.#numbersIn(group, 0));
+      const numbers = await all(this.#singlesIn(group, 0));
       await this.bucket.delete(numbers.filter((number) => number <= upTo).map((number) => this.#key(number)));
     }
     if (upTo === Number.POSITIVE_INFINITY) await this.#checkpoints.remove();
@@ -145,20 +165,49 @@ class S3Store implements Store {
     );
   };
 
-  async *#numbersIn(group: number, after: number): AsyncGenerator<number> {
+  #bundlePlace(): BundlePlace {
+    const folder = `${this.#folder}bundles/`;
+    const key = (range: BundleRange) => `${folder}${bundleName(range)}`;
+    const reading =
+      (range: BundleRange): ReadBytes =>
+      async (position, length) =>
+        (await this.bucket.get(key(range), length === undefined ? undefined : `bytes=${position}-${position + length - 1}`))?.bytes ?? null;
+    return {
+      ranges: async () => bundlesNamed(await all(this.bucket.list(folder))),
+      index: (range) => readBundleIndex(range, reading(range)),
+      payloads: (range) => readBundlePayloads(range, reading(range)),
+      create: (range, bundle) => this.bucket.create(key(range), encodeBundleFile(bundle)),
+      remove: (range) => this.bucket.delete([key(range)]),
+      singles: async () => {
+        const found: number[] = [];
+        for (const group of await this.#groups()) found.push(...(await all(this.#singlesIn(group, 0))));
+        return found;
+      },
+      removeSingles: (numbers) => this.bucket.delete(numbers.map((number) => this.#key(number))),
+    };
+  }
+
+  async *#singlesIn(group: number, after: number): AsyncGenerator<number> {
     const folder = `${this.#folder}segments/${groupName(group)}/`;
     for await (const name of this.bucket.list(folder, groupOf(after) === group ? { after: segmentName(after) } : {}))
       for (const number of numbersOf([name], SEGMENT_NAME)) yield number;
   }
 
   async *#numbers(after: number): AsyncGenerator<number> {
-    for (const group of await this.#groups()) if (group >= groupOf(after)) yield* this.#numbersIn(group, after);
+    for (const group of await this.#groupsAfter(after)) yield* await this.#numbersIn(group, after);
   }
 
   /** A server lists in one direction only: a group at a time is then turned round. */
   async *#numbersFromEnd(after: number): AsyncGenerator<number> {
-    for (const group of (await this.#groups()).reverse())
-      if (group >= groupOf(after)) yield* (await all(this.#numbersIn(group, after))).reverse();
+    for (const group of (await this.#groupsAfter(after)).reverse()) yield* (await this.#numbersIn(group, after)).reverse();
+  }
+
+  #groupsAfter = async (after: number): Promise<number[]> =>
+    groupsOf(await this.#groups(), await this.bundling.ranges()).filter((group) => group >= groupOf(after));
+
+  async #numbersIn(group: number, after: number): Promise<number[]> {
+    const singles = await all(this.#singlesIn(group, after)); // before the bundles: what is not among these any more is in one of those
+    return numbersInGroup(group, singles, await this.bundling.ranges()).filter((number) => number > after);
   }
 
   #key = (number: number): string => `${this.#folder}segments/${groupName(groupOf(number))}/${segmentName(number)}`;

@@ -21,6 +21,7 @@ export const locationWithKeys = (location: StoreLocation, keys: Keyring): StoreL
 
 const storeWithKeys = (store: Store, keys: Keyring): Store => ({
   keys,
+  bundling: store.bundling,
   append: (segment) => store.append(segment),
   headers: (range) => store.headers(range),
   async read(number) {
