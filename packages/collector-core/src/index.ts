@@ -96,6 +96,7 @@ export {
 export type { Bundling, Checkpoint, Sink, Store, StoredHeader, StoreLocation, Writer } from "./store.js";
 export { type OpenStoreOptions, openStore } from "./stores/open-store.js";
 export { type OpenStoreWhenUpOptions, openStoreWhenUp } from "./stores/open-store-when-up.js";
+export { decodeCheckpoint, encodeCheckpoint } from "./stores/stored-checkpoint.js";
 export { parseTime, resolveTime, type Time } from "./time.js";
 export { resolveUri } from "./uri.js";
 export { type Verification, verifyLog } from "./verify.js";
