@@ -95,6 +95,37 @@ test("errors are problem documents that name the field and not its value", async
   expect((await api.ask("admin", "POST", "/api/clusters", { name: "x".repeat(100_000) })).status).toBe(413);
 });
 
+test("a change changes what it names and nothing else, also of a collector that runs", async () => {
+  const all = {
+    ...{ database: "changed_db", capture: "change-stream", retention: { maxAgeHours: 48 }, snapshotEveryHours: 12 },
+    ...{ rpoMs: 200, lagWarningMs: 60_000, maxRetries: 7 },
+  };
+  expect((await api.ask("admin", "POST", "/api/clusters", api.registration("changed", all))).status).toBe(201);
+  const running = () =>
+    waitFor("it to run", async () => {
+      const view = await json(await api.ask("viewer", "GET", "/api/clusters/changed"));
+      return view.state === "running" && view;
+    });
+  expect(await running()).toMatchObject(all);
+  const changes = [
+    {},
+    { lagWarningMs: 5_000 },
+    { rpoMs: 300 },
+    { retention: { maxBytes: 1e9 } },
+    { snapshotEveryHours: null },
+    { maxRetries: 3 },
+  ];
+  let expected: Record<string, unknown> = all;
+  for (const change of changes) {
+    expected = { ...expected, ...change };
+    const answer = await json(await api.ask("admin", "PATCH", "/api/clusters/changed", change));
+    expect(answer).toMatchObject(expected);
+    expect(answer.retention).toEqual(expected.retention);
+  }
+  expect(await running()).toMatchObject(expected);
+  expect((await api.ask("admin", "DELETE", "/api/clusters/changed")).status).toBe(202);
+});
+
 test("starting what runs and stopping what is stopped is a conflict", async () => {
   await waitFor("mine to run", async () => (await json(await api.ask("viewer", "GET", "/api/clusters/mine"))).state === "running");
   expect((await api.ask("operator", "POST", "/api/clusters/mine/start")).status).toBe(409);

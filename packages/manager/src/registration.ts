@@ -11,9 +11,28 @@ export const retentionSchema = z
   })
   .strict();
 
+/** What may be changed later, without defaults: what a change does not mention stays as it is. The name is what the stored log is called, so it stays. */
+const settings = z.object({
+  connectionString: uri,
+  storeUri: uri,
+  database: z.string().min(1).max(63).nullable(),
+  capture: z.enum(["auto", "change-stream", "oplog"]),
+  retention: retentionSchema,
+  /** Hours between base snapshots; null: only by hand. */
+  snapshotEveryHours: z.number().positive().nullable(),
+  /** The recovery point objective: a segment is sealed at this age. */
+  rpoMs: z.number().int().min(50).max(600_000),
+  /** Lag above this is a warning. */
+  lagWarningMs: z.number().int().positive(),
+  /** Tries in a row without success before it gives up; null: it waits as long as there is history to lose. */
+  maxRetries: z.number().int().min(0).nullable(),
+});
+
+export const registrationChangeSchema = settings.partial().strict();
+
 /** What a user may say of a cluster. */
-export const registrationSchema = z
-  .object({
+export const registrationSchema = settings
+  .extend({
     name: z.string().superRefine((name, context) => {
       try {
         checkLogName(name);
@@ -21,27 +40,18 @@ export const registrationSchema = z
         context.addIssue({ code: "custom", message: error instanceof OplogError ? `${error.message}. ${error.hint}` : String(error) });
       }
     }),
-    connectionString: uri,
-    storeUri: uri,
-    database: z.string().min(1).max(63).nullable().default(null),
-    capture: z.enum(["auto", "change-stream", "oplog"]).default("auto"),
+    database: settings.shape.database.default(null),
+    capture: settings.shape.capture.default("auto"),
     /** `now`, `oldest`, or a time. */
     startFrom: z.string().default("now"),
     retention: retentionSchema.default({}),
-    /** Hours between base snapshots; null: only by hand. */
-    snapshotEveryHours: z.number().positive().nullable().default(null),
-    /** The recovery point objective: a segment is sealed at this age. */
-    rpoMs: z.number().int().min(50).max(600_000).default(1_000),
-    /** Lag above this is a warning. */
-    lagWarningMs: z.number().int().positive().default(600_000),
-    /** Tries in a row without success before it gives up; null: it waits as long as there is history to lose. */
-    maxRetries: z.number().int().min(0).nullable().default(null),
+    snapshotEveryHours: settings.shape.snapshotEveryHours.default(null),
+    rpoMs: settings.shape.rpoMs.default(1_000),
+    lagWarningMs: settings.shape.lagWarningMs.default(600_000),
+    maxRetries: settings.shape.maxRetries.default(null),
     autoStart: z.boolean().default(true),
   })
   .strict();
-
-/** What may be changed later. The name is what the stored log is called, so it stays. */
-export const registrationChangeSchema = registrationSchema.omit({ name: true, autoStart: true, startFrom: true }).partial().strict();
 
 export type RegistrationInput = z.input<typeof registrationSchema>;
 export type Registration = z.output<typeof registrationSchema>;
