@@ -29,6 +29,7 @@ import type { ReplayFilter } from "./snapshot/replay-filter.js";
 import type { ApplyMode } from "./statement.js";
 import type { TargetTerm } from "./target-term.js";
 import { renameViewOn, VIEWS, viewOf, writeView } from "./views.js";
+import { writeByEntry } from "./write-entry.js";
 import { applyFailed } from "./write-sender.js";
 
 /** Events, and bytes of them, between two marks: what an interruption makes us apply again, and what may wait in memory for a slow lane. */
@@ -163,7 +164,8 @@ export class ApplyRun {
     if (!isWrite(operation)) return this.ddl(operation, route.namespace, place);
     if (ofView) return this.view(operation, route.namespace, place);
     const facts = this.catalog.known(route.namespace);
-    if (!facts || this.repeat > 0 || this.afterDdl) return this.writeCarefully(operation, route.namespace, place, mode);
+    if (!facts || this.repeat > 0 || this.afterDdl || facts.besideBuckets)
+      return this.writeCarefully(operation, route.namespace, place, mode);
     this.dirty = true;
     const waiting = this.lanes.add(operation, route.namespace, facts, place, mode);
     return waiting ? waiting.then(() => true) : true;
@@ -188,11 +190,20 @@ export class ApplyRun {
   private async writeCarefully(write: Write, namespace: string, place: EventPlace, mode: ApplyMode): Promise<true> {
     if (this.afterDdl) await this.mark(place);
     const facts = this.catalog.known(namespace) ?? (await this.catalog.look(namespace));
-    if (this.repeat === 0) await this.lanes.add(write, namespace, facts, place, mode);
+    if (facts.besideBuckets) await this.byEntry({ ...write, namespace }, place, mode);
+    else if (this.repeat === 0) await this.lanes.add(write, namespace, facts, place, mode);
     else if (facts.capped) this.capped.hold(namespace, write, place);
     else await this.writeAgain(write, namespace, facts, place, mode);
     this.dirty = true;
     return true;
+  }
+
+  private async byEntry(write: Write, place: EventPlace, mode: ApplyMode): Promise<void> {
+    try {
+      await writeByEntry(this.options.client, write, this.repeat > 0 && mode === "forward" ? "converge" : mode);
+    } catch (error) {
+      throw applyFailed({ namespace: write.namespace, command: write.kind }, place, (error as Error).message, error);
+    }
   }
 
   /** A write that an interrupted run may have applied. */

@@ -1,5 +1,6 @@
 import { type Db, type Document, type MongoClient, MongoServerError } from "mongodb";
 import { splitNamespace } from "./operation.js";
+import { bucketsOf, plainName } from "./routing.js";
 
 /** What decides how the documents of a collection on the target may be written. */
 export interface CollectionFacts {
@@ -8,9 +9,11 @@ export interface CollectionFacts {
   /** It has a unique index besides the one on `_id`, and may be written in a transaction. */
   unique: boolean;
   capped: boolean;
+  /** Buckets of a time series of its name lie beside it: write commands on the name would go there. */
+  besideBuckets: boolean;
 }
 
-const PLAIN: CollectionFacts = { ordered: false, unique: false, capped: false };
+const PLAIN: CollectionFacts = { ordered: false, unique: false, capped: false, besideBuckets: false };
 
 /** Answered by `listIndexes` for a collection that does not exist, or a view. */
 const NO_INDEXES = new Set([26, 166]);
@@ -38,8 +41,10 @@ export class Catalog {
 
   /** After DDL on a collection, or on a whole database. */
   forget(namespace: string): void {
-    if (namespace.includes(".")) this.facts.delete(namespace);
-    else for (const known of this.facts.keys()) if (known.startsWith(`${namespace}.`)) this.facts.delete(known);
+    if (namespace.includes(".")) {
+      this.facts.delete(namespace);
+      this.facts.delete(plainName(namespace));
+    } else for (const known of this.facts.keys()) if (known.startsWith(`${namespace}.`)) this.facts.delete(known);
   }
 }
 
@@ -47,14 +52,16 @@ export class Catalog {
 const MAX_KNOWN = 100_000;
 
 async function factsOf(db: Db, collection: string, transactions: boolean): Promise<CollectionFacts> {
-  const [info] = await db.listCollections({ name: collection }).toArray();
+  const listed = await db.listCollections({ name: { $in: [collection, bucketsOf(collection)] } }).toArray();
+  const info = listed.find(({ name }) => name === collection);
   if (!info) return PLAIN;
   const { capped = false, collation } = (info as { options?: { capped?: boolean; collation?: Document } }).options ?? {};
   const unique = await hasUniqueIndex(db, collection);
   // Transactions can't write to these.
   const alone = capped || !transactions || db.databaseName === "admin";
   // Capped: the order is part of the data. With a collation two different `_id` may be equal.
-  return { capped, unique: unique && !alone, ordered: capped || collation !== undefined || (unique && alone) };
+  const besideBuckets = info.type === "collection" && listed.length > 1;
+  return { capped, unique: unique && !alone, ordered: capped || collation !== undefined || (unique && alone), besideBuckets };
 }
 
 /** A standalone server has none. */

@@ -49,14 +49,8 @@ interface Point {
 
 const SECONDS = 1_000;
 
-/**
- * The short form may be tried twice again: docs/limits.md, "Open findings", has what it met in two of eight runs on a busy machine. The full form may not.
- */
-const retry = scaled(2, 0);
-
 test(`${POINTS} moments of a load full of DDL and transactions are restored exactly (seed ${CHAOS_SEED})`, {
   timeout: (120 + POINTS * 20) * SECONDS,
-  retry,
 }, async () => {
   const random = seededRandom(CHAOS_SEED);
   await using source = await startReplicaSet({ name: "pit-source", oplogSizeMB: 512 });

@@ -35,6 +35,38 @@ async function expectEqual(): Promise<void> {
 }
 
 describe("a restore gives what the source held", () => {
+  test("where a plain collection lies beside the buckets of a time series of its name", async () => {
+    await using recorded = await RecordedLog.of(two.sourceSet.uri);
+    const db = two.source.db("shop");
+    const readings = db.collection<{ _id: number; n?: number; at?: Date }>("readings");
+    const byEntry = (...applyOps: object[]) => two.source.db("admin").command({ applyOps, allowAtomic: false, alwaysUpsert: false });
+    await readings.insertMany([
+      { _id: 1, n: 1 },
+      { _id: 2, n: 1 },
+    ]);
+    // What a server does when an insert makes a collection while a time series of that name is made.
+    await db.createCollection("other", { timeseries: { timeField: "at" } });
+    const [buckets] = await db.listCollections({ name: "system.buckets.other" }, { nameOnly: false }).toArray();
+    const { options } = buckets as unknown as { options: object };
+    await byEntry({ op: "c", ns: "shop.$cmd", o: { create: "system.buckets.readings", ...options } });
+    const ofSeries = () => db.collection("system.buckets.readings").countDocuments();
+    await readings.insertOne({ at: new Date(1.7e12) } as never);
+    expect(await ofSeries(), "an insert goes to the time series").toBe(1);
+    await takeSnapshot({ source: two.sourceSet.uri, location: recorded.location, log: recorded.name });
+    await byEntry({ op: "i", ns: "shop.readings", o: { _id: 3, n: 3 } });
+    await byEntry({ op: "u", ns: "shop.readings", o: { $v: 2, diff: { u: { n: 2 } } }, o2: { _id: 1 } });
+    await byEntry({ op: "d", ns: "shop.readings", o: { _id: 2 } });
+    await readings.insertOne({ at: new Date(1.8e12) } as never);
+    expect(await ofSeries()).toBe(2);
+    const to = await recorded.caughtUp();
+    await restore({ location: recorded.location, log: recorded.name, target: two.targetSet.uri, to });
+    await expectEqual();
+    expect(await two.target.db("shop").collection("readings").find().sort({ _id: 1 }).toArray()).toEqual([
+      { _id: 1, n: 2 },
+      { _id: 3, n: 3 },
+    ]);
+  });
+
   test("for every kind of collection and index, while it is written to", async () => {
     await using recorded = await RecordedLog.of(two.sourceSet.uri);
     const db = two.source.db("shop");

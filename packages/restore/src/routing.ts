@@ -43,10 +43,12 @@ const isOfUsers = (db: string, collection: string): boolean => db === "admin" &&
 /** A time series is one thing under two names: the view that users see and the collection of its buckets. */
 const BUCKETS = "system.buckets.";
 
+export const bucketsOf = (collection: string): string => BUCKETS + collection;
+
 export const isBuckets = (collection: string): boolean => collection.startsWith(BUCKETS);
 
 /** The name by which users know it. */
-function plainName(namespace: string): string {
+export function plainName(namespace: string): string {
   const { db, collection } = splitNamespace(namespace);
   return isBuckets(collection) ? `${db}.${collection.slice(BUCKETS.length)}` : namespace;
 }
@@ -125,7 +127,7 @@ export class Routing {
     const exact = collection === "" ? undefined : this.renames.get(plain);
     if (exact !== undefined) {
       const to = splitNamespace(exact);
-      const name = isBuckets(collection) ? BUCKETS + to.collection : to.collection;
+      const name = isBuckets(collection) ? bucketsOf(to.collection) : to.collection;
       return { namespace: `${to.db}.${name}`, db: to.db, collection: name };
     }
     const toDb = this.renames.get(db) ?? db;

@@ -1,8 +1,9 @@
-import { BSON_TYPE, document, documentElement, rawElement, rawElements, rawString, stringElement } from "@oplog-collector/collector-core";
+import { BSON_TYPE, document, rawElement, rawElements, rawString, stringElement } from "@oplog-collector/collector-core";
 import type { MongoClient } from "mongodb";
 import { applyOps, ensureViews } from "./ddl.js";
 import { splitNamespace, type Write } from "./operation.js";
 import type { Routing } from "./routing.js";
+import { entryOf } from "./write-entry.js";
 
 /** Where a database keeps the definitions of its views: documents whose `_id` is the view's name. In the oplog, views are changes of these. */
 export const VIEWS = "system.views";
@@ -16,25 +17,10 @@ export function viewOf({ key }: Write): string {
 /** Changes a view's definition as the server's own oplog application does; doing it again changes nothing. */
 export async function writeView(client: MongoClient, write: Write, view: string, routing: Routing): Promise<void> {
   const { db } = splitNamespace(view);
-  const ns = stringElement("ns", `${db}.${VIEWS}`);
+  if (write.kind === "insert") await ensureViews(client, db);
+  const bytes = write.kind === "insert" || write.kind === "replace" ? renamed(write.bytes, write.namespace, view, routing) : write.bytes;
   const key = document([stringElement("_id", view)]);
-  const named = (bytes: Buffer) => renamed(bytes, write.namespace, view, routing);
-  switch (write.kind) {
-    case "insert":
-      await ensureViews(client, db);
-      return applyOps(client, [document([stringElement("op", "i"), ns, documentElement("o", named(write.bytes))])]);
-    case "delete":
-      return applyOps(client, [document([stringElement("op", "d"), ns, documentElement("o", key)])]);
-    default:
-      return applyOps(client, [
-        document([
-          stringElement("op", "u"),
-          ns,
-          documentElement("o", write.kind === "replace" ? named(write.bytes) : write.bytes),
-          documentElement("o2", key),
-        ]),
-      ]);
-  }
+  await applyOps(client, [entryOf({ kind: write.kind, namespace: `${db}.${VIEWS}`, key, bytes })]);
 }
 
 /** The definition under the view's name on the target, on the collection's name there. */

@@ -16,9 +16,10 @@ import {
 import type { MongoClient } from "mongodb";
 import { applyOps, runDdl } from "../ddl.js";
 import { splitNamespace } from "../operation.js";
-import { isBuckets, type Routing } from "../routing.js";
+import { bucketsOf, isBuckets, type Routing } from "../routing.js";
 import { hasZeroTimestamp } from "../statement.js";
 import type { TargetTerm } from "../target-term.js";
+import { entryOf } from "../write-entry.js";
 import { idText } from "./capped-window.js";
 import { documentsOf, type SnapshotCollection, textId } from "./snapshot-collection.js";
 import { recordOf } from "./snapshot-record.js";
@@ -71,6 +72,7 @@ export async function loadCollections(options: LoadOptions): Promise<void> {
     progress.collections++;
     onProgress({ ...progress });
   });
+  const names = new Set(collections.map((collection) => targetOf(collection, routing)));
   const parts = new Map(
     collections.flatMap((collection) => collection.parts.map(({ part }): [number, SnapshotCollection] => [part, collection])),
   );
@@ -85,7 +87,10 @@ export async function loadCollections(options: LoadOptions): Promise<void> {
       const segment = await store.read(number);
       if (!segment) throw new OplogError("DAMAGED", `Segment ${number} of the snapshot is missing`, { hint: "Use another snapshot." });
       const payload = await readPayload(segment, header);
-      await insertDocuments(options, targetOf(collection, routing), payload, options.leaveOut.get(collection.uuid));
+      const namespace = targetOf(collection, routing);
+      const { db, collection: name } = splitNamespace(namespace);
+      const load = names.has(`${db}.${bucketsOf(name)}`) ? insertByEntries : insertDocuments;
+      await load(options, namespace, payload, options.leaveOut.get(collection.uuid));
       loaded.set(collection.uuid, (loaded.get(collection.uuid) ?? 0) + header.events);
       progress.documents += header.events;
       progress.bytes += header.bytes;
@@ -172,6 +177,16 @@ async function insertDocuments(
   await flush();
 }
 
+/** Beside buckets of its name, a collection's inserts would go into these: oplog entries do not. */
+async function insertByEntries(
+  { client }: LoadOptions,
+  namespace: string,
+  payload: Buffer,
+  leaveOut: ReadonlySet<string> | undefined,
+): Promise<void> {
+  for (const bytes of documentsIn(payload)) if (!leaveOut?.has(idText(bytes))) await insertByOplogEntry(client, namespace, bytes);
+}
+
 /** The server's own way to make a view, whatever its pipeline has in it. */
 async function insertViews(client: MongoClient, namespace: string, payload: Buffer, routing: Routing): Promise<void> {
   const { db } = splitNamespace(namespace);
@@ -199,7 +214,7 @@ function* renamedView(view: Buffer, db: string, to: string, routing: Routing): G
 }
 
 const insertByOplogEntry = (client: MongoClient, namespace: string, bytes: Buffer): Promise<void> =>
-  applyOps(client, [document([stringElement("op", "i"), stringElement("ns", namespace), documentElement("o", bytes)])]);
+  applyOps(client, [entryOf({ kind: "insert", namespace, key: bytes, bytes })]);
 
 /** Runs so many loads at a time; those of one key one after another. */
 class OrderedLoads {
