@@ -11,7 +11,7 @@ import {
 } from "@oplog-collector/collector-core";
 import { BSON, type Document, type MongoClient, MongoServerError } from "mongodb";
 import { type Ddl, splitNamespace } from "./operation.js";
-import { isBuckets } from "./routing.js";
+import { bucketsOf, isBuckets } from "./routing.js";
 
 /** Server error codes that DDL meets. */
 const NAMESPACE_NOT_FOUND = 26;
@@ -43,10 +43,7 @@ export async function runDdl(client: MongoClient, ddl: Ddl, again: boolean): Pro
     case "collMod":
       return collMod(client, ddl.namespace, ddl.options);
     case "drop":
-      // With the view of a time series, whose drop comes before theirs, the server has dropped the buckets as well.
-      return tolerate(again || isBuckets(collection) ? [NAMESPACE_NOT_FOUND] : [], () =>
-        isStoredCode(collection) ? applyOps(client, [command(dbName, stringElement("drop", collection))]) : run({ drop: collection }),
-      );
+      return drop(client, ddl.namespace, again);
     case "dropDatabase":
       await run({ dropDatabase: 1 });
       return;
@@ -62,6 +59,17 @@ export async function runDdl(client: MongoClient, ddl: Ddl, again: boolean): Pro
 /** Made by the server when it first needs them, so perhaps there already. */
 const isServersOwn = (db: string, collection: string): boolean =>
   collection === "system.views" || (db === "admin" && collection.startsWith("system."));
+
+async function drop(client: MongoClient, namespace: string, again: boolean): Promise<void> {
+  const { db, collection } = splitNamespace(namespace);
+  // Of a time series, the command drops view and buckets at once; they are two events, and over a base snapshot one of them may be the next one's.
+  const exactly = isStoredCode(collection) || isBuckets(collection) || (await exists(client, `${db}.${bucketsOf(collection)}`));
+  await tolerate(again ? [NAMESPACE_NOT_FOUND] : [], () =>
+    exactly
+      ? applyOps(client, [command(db, stringElement("drop", collection))])
+      : client.db(db).command({ drop: collection, ...DDL_WRITE_CONCERN }),
+  );
+}
 
 /** The command refuses to drop it; with its database the server does. */
 const isStoredCode = (collection: string): boolean => collection === "system.js";

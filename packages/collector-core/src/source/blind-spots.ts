@@ -77,18 +77,28 @@ export async function firstShownBeyond(
   return entry ? Buffer.from(entry as unknown as Uint8Array) : null;
 }
 
+/** The entries after that cluster time that a change stream shows, commands too, and what the log leaves out. */
+export async function* shownEntriesAfter(client: MongoClient, after: ClusterTime, database: string | null): AsyncGenerator<Buffer> {
+  const inScope = database === null ? {} : { $or: [{ ns: inDatabase(database) }, { op: "c", "o.applyOps.ns": inDatabase(database) }] };
+  const entries = oplogOf(client).find({ ts: { $gt: new Timestamp(after) }, ...inScope, $nor: [hidden(database)] }, { raw: true });
+  for await (const entry of entries) yield Buffer.from(entry as unknown as Uint8Array);
+}
+
 /** What of the oplog a majority has. */
 const oplogOf = (client: MongoClient) => client.db("local").collection("oplog.rs", { readConcern: { level: "majority" } });
 
 const inDatabase = (name: string): Document => ({ $gte: `${name}.`, $lt: `${name}/` }); // the character after the dot
 
-function blindSpots(after: ClusterTime, to: ClusterTime, database: string | null): Document {
+const blindSpots = (after: ClusterTime, to: ClusterTime, database: string | null): Document => ({
+  ts: { $gt: new Timestamp(after), $lte: new Timestamp(to) },
+  ...hidden(database),
+});
+
+/** What no change stream shows. */
+function hidden(database: string | null): Document {
   const atomic = { op: "c", "o.applyOps": { $exists: true }, txnNumber: { $exists: false } };
-  return {
-    ts: { $gt: new Timestamp(after), $lte: new Timestamp(to) },
-    ...(database === null
-      ? // A transaction is a command on `admin` too, and is shown.
-        { $or: [{ ns: inDatabase("admin") }, { ns: inDatabase("config") }, atomic], $nor: [{ op: "c", txnNumber: { $exists: true } }] }
-      : { ...atomic, "o.applyOps.ns": inDatabase(database) }),
-  };
+  return database === null
+    ? // A transaction is a command on `admin` too, and is shown.
+      { $or: [{ ns: inDatabase("admin") }, { ns: inDatabase("config") }, atomic], $nor: [{ op: "c", txnNumber: { $exists: true } }] }
+    : { ...atomic, "o.applyOps.ns": inDatabase(database) };
 }

@@ -1,7 +1,7 @@
 import { BSON, type Document, type MongoClient, Timestamp } from "mongodb";
 import type { ClusterTime } from "../cluster-time.js";
 import { OplogError } from "../errors.js";
-import { isHighWaterMark, type Position, positionOfToken, tokenData } from "../position.js";
+import { type Position, positionOfToken } from "../position.js";
 import type { SourceIdentity } from "../segment.js";
 import { BlindSpotStream } from "./blind-spot-stream.js";
 import { findBlindSpots, mayReadOplog } from "./blind-spots.js";
@@ -9,12 +9,14 @@ import { ChangeEventStream } from "./change-event-stream.js";
 import { codeOf } from "./classify-error.js";
 import { identifyDeployment, newestClusterTime, oldestClusterTime, processIds, recentOplogWindow } from "./deployment.js";
 import { entryOfLargeEvent } from "./large-event.js";
-import { LargeEventStream } from "./large-event-stream.js";
 import { RawCursor } from "./raw-cursor.js";
 import type { CursorReply } from "./reply-batch.js";
+import { shownTo } from "./shown-to.js";
 import type { EventStream, OplogWindow, Source, StartPoint } from "./source.js";
 import { type ConnectSource, ownClient, type SourceClient } from "./source-client.js";
 import { isOptionRefused, STREAM_OPTIONS, type StreamOptions, streamNotes, streamPipeline } from "./stream-options.js";
+import { UndeliveredEventStream } from "./undelivered-event-stream.js";
+import { entryOfUnformedEvent } from "./unformed-event.js";
 
 export interface ChangeStreamSourceOptions {
   uri: string;
@@ -55,10 +57,11 @@ export class ChangeStreamSource implements Source {
     const { client, oplogReadable } = this;
     const after = (position: Position): StartPoint =>
       position === stream.position && start.kind === "after" ? start : { kind: "after", position, coveredTo: position.clusterTime };
-    const whole = new LargeEventStream(stream, {
+    const whole = new UndeliveredEventStream(stream, {
       oneByOne: (position) => this.openStream(after(position), sharded, signal, 1),
-      entryAfter: async (position) =>
-        entryOfLargeEvent({
+      entryAfter: async (position, why) => {
+        if (why === "unformed") return oplogReadable ? entryOfUnformedEvent(client, position, this.database) : null;
+        return entryOfLargeEvent({
           client,
           database: this.database,
           namespace: this.namespace,
@@ -66,7 +69,8 @@ export class ChangeStreamSource implements Source {
           // Fragments would come before the stage that makes an event small.
           pipeline: streamPipeline({ ...this.accepted!, split: false }, this.scope(sharded), await this.startFields(after(position))),
           oplogUnreadable: oplogReadable ? null : oplogUnreadable(sharded),
-        }),
+        });
+      },
     });
     if (!oplogReadable) return whole;
     const find = (after: ClusterTime, to: ClusterTime) => findBlindSpots(client, after, to, this.database);
@@ -157,7 +161,3 @@ export class ChangeStreamSource implements Source {
 
 const oplogUnreadable = (sharded: boolean): string =>
   sharded ? "the shards' oplogs can't be read through mongos" : "our user may not read local.oplog.rs (clusterMonitor would allow it)";
-
-/** Up to where nothing is missing at a position. */
-const shownTo = ({ token, clusterTime }: Position): ClusterTime =>
-  token && isHighWaterMark(tokenData(token)) ? clusterTime - 1n : clusterTime;
