@@ -15,6 +15,7 @@ import { describeMachine, loadAverage } from "./machine.mjs";
 import { managerFigures } from "./manager.mjs";
 import { printFigure, saveResults } from "./report.mjs";
 import { Servers } from "./servers.mjs";
+import { storeDrain } from "./store-drain.mjs";
 import { verifyRate } from "./verify-rate.mjs";
 
 /** @typedef {import('./report.mjs').Figure} Figure */
@@ -27,6 +28,7 @@ const FIGURES = {
   "capture-profile": captureProfile,
   "live-lag": liveLag,
   "verify-rate": verifyRate,
+  "store-drain": storeDrain,
   apply: applyRate,
   dashboard: dashboardLoad,
   manager: managerFigures,
