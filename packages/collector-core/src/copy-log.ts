@@ -2,11 +2,9 @@ import { appendOnce } from "./append.js";
 import { describeError } from "./describe-error.js";
 import { OplogError } from "./errors.js";
 import { type ChainLink, chainProblem } from "./log-chain.js";
+import { readAhead, type SegmentAhead } from "./read-ahead.js";
 import { decodeHeader, hashSegment, type SealedSegment } from "./segment.js";
-import type { Checkpoint, Store, StoredHeader } from "./store.js";
-
-/** Segments read while the one before them is being stored: hides the way to the one store behind the way to the other. */
-const READ_AHEAD = 4;
+import type { Checkpoint, Store } from "./store.js";
 
 export interface CopyProgress {
   /** Copied in this run. */
@@ -33,8 +31,9 @@ export async function copyLog(from: Store, to: Store, { signal, onProgress = () 
     // Read before the segments: if it belongs to the last of them, what it says holds for the copy.
     const checkpoint = await from.readCheckpoint();
     const before = progress.segments;
-    for await (const segment of readAhead(from, progress.upToSegment)) {
+    for await (const ahead of readAhead(from, progress.upToSegment)) {
       if (signal?.aborted) return progress;
+      const segment = await present(ahead);
       link = checkFollows(segment, link);
       await appendOnce(to, segment).catch((error) => Promise.reject(sayWhere(error)));
       progress.segments++;
@@ -73,21 +72,10 @@ async function commonEnd(from: Store, to: Store): Promise<ChainLink | null> {
   return null;
 }
 
-async function* readAhead(from: Store, after: number): AsyncGenerator<SealedSegment> {
-  const reading: Promise<SealedSegment>[] = [];
-  for await (const header of from.headers({ after })) {
-    const segment = readWhole(from, header);
-    segment.catch(() => {}); // thrown in its turn
-    reading.push(segment);
-    if (reading.length > READ_AHEAD) yield await reading.shift()!;
-  }
-  for (const segment of reading) yield await segment;
-}
-
-async function readWhole(from: Store, { number }: StoredHeader): Promise<SealedSegment> {
-  const segment = await from.read(number);
-  if (segment) return segment;
-  throw new OplogError("OUTSIDE_COVERAGE", `Segment ${number} was removed while the log was copied`, {
+async function present({ stored, segment }: SegmentAhead): Promise<SealedSegment> {
+  const read = await segment;
+  if (read) return read;
+  throw new OplogError("OUTSIDE_COVERAGE", `Segment ${stored.number} was removed while the log was copied`, {
     hint: "Prune after the copy has caught up, and copy to another place if it can't go on.",
   });
 }

@@ -2,6 +2,7 @@ import { networkCode } from "./describe-error.js";
 import { isOplogError } from "./errors.js";
 import { type ChainLink, chainProblem } from "./log-chain.js";
 import { documentsIn } from "./raw-bson.js";
+import { readAhead } from "./read-ahead.js";
 import { decodeHeader, hashSegment, readPayload, type SegmentHeader } from "./segment.js";
 import type { Store } from "./store.js";
 
@@ -24,16 +25,16 @@ export async function verifyLog(store: Store, log: string, onProgress: (sofar: V
   const fail = (segment: number, problem: string): Verification => ({ ...result, ok: false, bad: { segment, problem } });
   // Read first: a segment stored meanwhile is newer than what it knows of.
   const checkpoint = await store.readCheckpoint();
-  const headers = store.headers()[Symbol.asyncIterator]();
+  const ahead = readAhead(store);
   for (;;) {
     const expected: number = (before?.number ?? 0) + 1;
     try {
-      const next = await headers.next();
+      const next = await ahead.next();
       if (next.done) break;
-      const { number, hash } = next.value;
+      const { number, hash } = next.value.stored;
       // The first one may follow a prune; from there on none may be missing.
       if (before && number !== expected) return fail(expected, `is missing; the next one stored is ${number}`);
-      const segment = await store.read(number);
+      const segment = await next.value.segment;
       if (!segment) return fail(number, "is missing");
       const header = decodeHeader(segment.header);
       const unread = header.encryption !== undefined && !segment.keys;
@@ -53,7 +54,6 @@ export async function verifyLog(store: Store, log: string, onProgress: (sofar: V
       return fail(expected, error instanceof Error ? error.message : String(error));
     }
   }
-  await headers.return?.(undefined);
   const last = before?.number ?? 0;
   if (checkpoint && checkpoint.afterSegment > last)
     return fail(last + 1, `is missing; a checkpoint was written when segment ${checkpoint.afterSegment} was the newest`);

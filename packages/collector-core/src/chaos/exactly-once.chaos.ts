@@ -16,12 +16,12 @@ import { record } from "./results.js";
 import { CHAOS_SEED, scaled } from "./scale.js";
 import { mark } from "./source-marks.js";
 
-/** Of object storage and of entries fewer in the short form: what they share with the others those show. */
+/** Of object storage and of entries fewer: what they share with the others those show. */
 const EVENTS: Record<Sink, number> = {
   mongodb: scaled(10_000, 200_000),
   file: scaled(10_000, 200_000),
   entries: scaled(2_500, 100_000),
-  s3: scaled(2_500, 200_000),
+  s3: scaled(2_500, 50_000),
 };
 
 /** So that the load lasts about as long as the faults do, on two cores that also carry three to four servers. */

@@ -25,10 +25,12 @@ export interface BundlePlace {
   removeSingles(numbers: number[]): Promise<void>;
 }
 
+/** Read once, however many ask for it at a time. */
 interface OpenBundle {
   range: BundleRange;
-  segments: ReturnType<typeof decodeIndex>;
-  payloads?: Buffer;
+  /** Null when it is gone. */
+  segments: Promise<ReturnType<typeof decodeIndex> | null>;
+  payloads?: Promise<Buffer | null>;
 }
 
 /**
@@ -71,14 +73,18 @@ export class Bundles implements Bundling {
     return (await bundled(this.#known ?? (await this.ranges()))) ?? (await single(number)) ?? bundled(await this.ranges());
   }
 
-  header = async (number: number): Promise<StoredHeader | null> => (await this.#opened(number))?.segments.get(number)?.header ?? null;
+  header = async (number: number): Promise<StoredHeader | null> => {
+    const bundle = await this.#opened(number);
+    return (await bundle?.segments)?.get(number)?.header ?? null;
+  };
 
   read = async (number: number): Promise<SealedSegment | null> => {
     const bundle = await this.#opened(number);
-    const found = bundle?.segments.get(number);
+    const found = (await bundle?.segments)?.get(number);
     if (!bundle || !found) return null;
-    bundle.payloads ??= (await this.place.payloads(bundle.range)) ?? undefined;
-    return bundle.payloads ? segmentIn(found, bundle.payloads) : null;
+    bundle.payloads ??= this.#once(bundle, this.place.payloads(bundle.range));
+    const payloads = await bundle.payloads;
+    return payloads && segmentIn(found, payloads);
   };
 
   async bundle(segments: readonly SealedSegment[]): Promise<number> {
@@ -132,13 +138,24 @@ export class Bundles implements Bundling {
     }
   }
 
-  async #opened(number: number): Promise<OpenBundle | null> {
-    if (this.#open?.segments.has(number)) return this.#open;
-    const range = rangeOf(this.#known ?? (await this.ranges()), number);
-    const index = range && (await this.place.index(range));
-    if (!range || !index) return null;
-    this.#open = { range, segments: decodeIndex(range, index) };
-    return this.#open;
+  async #opened(number: number): Promise<OpenBundle | undefined> {
+    const known = this.#known ?? (await this.ranges());
+    if (this.#open && rangeOf([this.#open.range], number)) return this.#open;
+    const range = rangeOf(known, number);
+    if (!range) return undefined;
+    const segments = this.place.index(range).then((index) => index && decodeIndex(range, index));
+    const bundle: OpenBundle = { range, segments };
+    bundle.segments = this.#once(bundle, segments);
+    this.#open = bundle;
+    return bundle;
+  }
+
+  /** What failed is tried again by who asks next. */
+  #once<T>(bundle: OpenBundle, reading: Promise<T>): Promise<T> {
+    reading.catch(() => {
+      if (this.#open === bundle) this.#open = undefined;
+    });
+    return reading;
   }
 }
 
