@@ -8,7 +8,8 @@ export default defineConfig({
   loader: { ".css": "text" },
   noExternal: [/\.css$/],
   // Whoever embeds an element gets the API's types with it, and not the packages of the server that they come from.
-  dts: { resolve: [/^@oplog-collector\//] },
+  // By their paths they count as files of ours, and are taken in whole; as packages they would be left out, with some of their files or all.
+  dts: { compilerOptions: { paths: { "@oplog-collector/*": ["../*/dist/index.d.ts"] } } },
   clean: true,
   sourcemap: true,
 });

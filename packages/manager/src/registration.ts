@@ -1,36 +1,69 @@
 import { checkCapturedDatabase, checkLogName, OplogError, parseStartPoint, resolveUri } from "@oplog-collector/collector-core";
 import { z } from "zod";
 
+/** How long history is kept; whichever limit is reached first. */
+export interface Retention {
+  maxAgeHours?: number;
+  maxBytes?: number;
+}
+
+/** What is to be captured, and where to, with nothing left open. */
+export interface Registration {
+  name: string;
+  connectionString: string;
+  storeUri: string;
+  /** The only one that is captured; null: all. */
+  database: string | null;
+  capture: "auto" | "change-stream" | "oplog";
+  /** `now`, `oldest`, or a time. */
+  startFrom: string;
+  retention: Retention;
+  /** Hours between base snapshots; null: only by hand. */
+  snapshotEveryHours: number | null;
+  /** The recovery point objective: a segment is sealed at this age. */
+  rpoMs: number;
+  /** Lag above this is a warning. */
+  lagWarningMs: number;
+  /** Tries in a row without success before it gives up; null: it waits as long as there is history to lose. */
+  maxRetries: number | null;
+  autoStart: boolean;
+}
+
+type Needed = "name" | "connectionString" | "storeUri";
+
+/** What a user has to say of a cluster, and may. */
+export type RegistrationInput = Pick<Registration, Needed> & Partial<Omit<Registration, Needed>>;
+
+/** The name is what the stored log is called, so it stays. */
+export type RegistrationChange = Partial<Omit<Registration, "name" | "autoStart" | "startFrom">>;
+
 const uri = z.string().min(1).max(4096);
 
-/** How long history is kept; whichever limit is reached first. */
-export const retentionSchema = z
+const retentionSchema = z
   .object({
     maxAgeHours: z.number().positive().optional(),
     maxBytes: z.number().int().positive().optional(),
   })
   .strict();
 
-/** What may be changed later, without defaults: what a change does not mention stays as it is. The name is what the stored log is called, so it stays. */
+/**
+ * The types above stand for themselves, and the schemas below must agree with them: whoever embeds an element gets the types and not the library that
+ * checks them. These may be changed later; they have no defaults here, so that a change leaves as it is what it does not mention.
+ */
 const settings = z.object({
   connectionString: uri,
   storeUri: uri,
   database: z.string().min(1).max(63).nullable(),
   capture: z.enum(["auto", "change-stream", "oplog"]),
   retention: retentionSchema,
-  /** Hours between base snapshots; null: only by hand. */
   snapshotEveryHours: z.number().positive().nullable(),
-  /** The recovery point objective: a segment is sealed at this age. */
   rpoMs: z.number().int().min(50).max(600_000),
-  /** Lag above this is a warning. */
   lagWarningMs: z.number().int().positive(),
-  /** Tries in a row without success before it gives up; null: it waits as long as there is history to lose. */
   maxRetries: z.number().int().min(0).nullable(),
 });
 
-export const registrationChangeSchema = settings.partial().strict();
+export const registrationChangeSchema = settings.partial().strict() satisfies z.ZodType<RegistrationChange, RegistrationChange>;
 
-/** What a user may say of a cluster. */
 export const registrationSchema = settings
   .extend({
     name: z.string().superRefine((name, context) => {
@@ -42,7 +75,6 @@ export const registrationSchema = settings
     }),
     database: settings.shape.database.default(null),
     capture: settings.shape.capture.default("auto"),
-    /** `now`, `oldest`, or a time. */
     startFrom: z.string().default("now"),
     retention: retentionSchema.default({}),
     snapshotEveryHours: settings.shape.snapshotEveryHours.default(null),
@@ -51,12 +83,7 @@ export const registrationSchema = settings
     maxRetries: settings.shape.maxRetries.default(null),
     autoStart: z.boolean().default(true),
   })
-  .strict();
-
-export type RegistrationInput = z.input<typeof registrationSchema>;
-export type Registration = z.output<typeof registrationSchema>;
-export type RegistrationChange = z.input<typeof registrationChangeSchema>;
-export type Retention = z.output<typeof retentionSchema>;
+  .strict() satisfies z.ZodType<Registration, RegistrationInput>;
 
 /** One field that can't be used, and why. */
 export interface FieldProblem {

@@ -1,14 +1,13 @@
 import type {
   ClusterView,
   EventRow,
-  LogCoverage as ManagerCoverage,
   Job as ManagerJob,
   RegistrationInput,
   RestoreRequest,
   StatsRow,
   UnusualMoment,
 } from "@oplog-collector/manager";
-import type { RestorePlan } from "@oplog-collector/restore";
+import type { RestorePlan, Snapshot } from "@oplog-collector/restore";
 
 /** What becomes of a value when it is sent as JSON. */
 type AsJson<T> = T extends Date
@@ -40,7 +39,7 @@ export interface Coverage {
   storedBytes: number;
 }
 
-export type SnapshotRow = Omit<AsJson<ManagerCoverage["snapshots"][number]>, "takenFrom" | "restorableFrom"> & {
+export type SnapshotRow = Omit<AsJson<Snapshot>, "takenFrom" | "restorableFrom"> & {
   takenFrom: string;
   restorableFrom: string;
 };

@@ -1,6 +1,7 @@
-import { html } from "lit";
+import type { TemplateResult } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import { FeedController } from "../api/feed-controller.js";
+import { missingCluster } from "../failure-notice.js";
 import { formatDuration } from "../format/times.js";
 import { OplogElement } from "../oplog-element.js";
 import { styles } from "../styles.js";
@@ -22,10 +23,10 @@ export class OplogLagChart extends OplogElement {
   private readonly live = new FeedController(this, () => this.connection);
   private readonly chart = new TimeChart(this);
 
-  override render() {
+  override render(): TemplateResult {
     const { feed } = this.live;
     const cluster = feed.find(this.cluster);
-    if (!cluster) return html`<p class="muted" role="status">${feed.loaded ? `There is no cluster ${this.cluster}` : "Loading …"}</p>`;
+    if (!cluster) return missingCluster(feed, this.cluster);
     const { at, lagMs } = feed.recent.of(cluster.id);
     const data = { times: at, lines: [{ label: "Lag", values: lagMs }], format: (value: number) => formatDuration(value) };
     return this.chart.render(data, `Lag of ${cluster.name} over the last ten minutes`);

@@ -1,9 +1,11 @@
-import { css, html, type PropertyValues } from "lit";
+import { css, html, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import type { StatsRow } from "../api/answers.js";
 import { ApiError, clusterPath, query } from "../api/api-client.js";
+import { failureNotice } from "../failure-notice.js";
 import { formatNumber, formatRate } from "../format/amounts.js";
 import { OplogElement } from "../oplog-element.js";
+import { RefreshController } from "../refresh-controller.js";
 import { styles } from "../styles.js";
 import { plotStyles } from "./plot-styles.js";
 import { biggest, type RateBy, rateLines } from "./rate-lines.js";
@@ -73,27 +75,27 @@ export class OplogRateChart extends OplogElement {
   @state() private rows: readonly StatsRow[] | null = null;
   @state() private failure: ApiError | null = null;
   private until = 0;
-  private timer: ReturnType<typeof setInterval> | null = null;
   private readonly chart = new TimeChart(this);
 
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.timer = setInterval(() => document.hidden || void this.load(), REFRESH_MS);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    if (this.timer !== null) clearInterval(this.timer);
+  constructor() {
+    super();
+    new RefreshController(
+      this,
+      REFRESH_MS,
+      () => this.load(),
+      () => this.failure,
+    );
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    if (!this.asksAnew(changed) || !this.cluster) return;
-    this.rows = null;
+    if (!this.asksAnew(changed)) return;
+    this.rows = this.failure = null;
     void this.load();
   }
 
-  override render() {
-    const { rows, by } = this;
+  override render(): TemplateResult {
+    const { rows, by, failure } = this;
+    if (rows === null && failure) return failureNotice(failure);
     return html`
       <div class="switch" role="group" aria-label="Lines">
         <button class="plain" aria-pressed=${by === "operation"} @click=${() => this.showBy("operation")}>By operation</button>
@@ -101,7 +103,7 @@ export class OplogRateChart extends OplogElement {
       </div>
       ${
         rows === null
-          ? html`<p class="empty muted" role="status">${this.failure?.message ?? "Loading rates …"}</p>`
+          ? html`<p class="empty muted" role="status">Loading rates …</p>`
           : rows.length === 0
             ? html`<p class="empty muted">No event in the last hour.</p>`
             : html`<div class="body">
@@ -134,6 +136,7 @@ export class OplogRateChart extends OplogElement {
 
   private async load(): Promise<void> {
     const { cluster } = this;
+    if (!cluster) return;
     const until = Date.now();
     const range = { from: new Date(until - SPAN_MS).toISOString(), to: new Date(until).toISOString(), buckets: BUCKETS };
     try {
@@ -144,7 +147,7 @@ export class OplogRateChart extends OplogElement {
       this.failure = null;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.failure = error;
+      if (cluster === this.cluster) this.failure = error;
     }
   }
 }

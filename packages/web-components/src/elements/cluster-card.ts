@@ -1,8 +1,9 @@
-import { css, html, nothing } from "lit";
+import { css, html, nothing, type TemplateResult } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import { FeedController } from "../api/feed-controller.js";
 import { sparkline } from "../chart/sparkline.js";
 import { sparklineStyles } from "../chart/sparkline-styles.js";
+import { missingCluster } from "../failure-notice.js";
 import { formatBytes, formatRate } from "../format/amounts.js";
 import { formatAgo } from "../format/times.js";
 import { OplogElement } from "../oplog-element.js";
@@ -11,6 +12,8 @@ import { coverageWords, thinTimeline } from "../timeline/thin-timeline.js";
 import { thinTimelineStyles } from "../timeline/thin-timeline-styles.js";
 import { clusterFigureStyles } from "./cluster-figure-styles.js";
 import { headroomFigure, lagFigure } from "./cluster-figures.js";
+import { clusterName, clusterNameStyles } from "./cluster-name.js";
+import { staleBadge, staleBadgeStyles } from "./stale-badge.js";
 import { stateBadge } from "./state-badge.js";
 import { stateBadgeStyles } from "./state-badge-styles.js";
 
@@ -31,6 +34,8 @@ export class OplogClusterCard extends OplogElement {
     thinTimelineStyles,
     sparklineStyles,
     clusterFigureStyles,
+    clusterNameStyles,
+    staleBadgeStyles,
     css`
       .panel {
         padding: 12px 14px;
@@ -42,13 +47,7 @@ export class OplogClusterCard extends OplogElement {
         grid-template-columns: repeat(auto-fit, minmax(104px, 1fr));
         gap: 8px 12px;
       }
-      dt {
-        font-size: 12px;
-        line-height: 16px;
-        color: var(--muted);
-      }
       .name {
-        font-weight: 600;
         font-size: 14px;
         overflow-wrap: anywhere;
       }
@@ -72,18 +71,10 @@ export class OplogClusterCard extends OplogElement {
 
   private readonly live = new FeedController(this, () => this.connection);
 
-  override render() {
+  override render(): TemplateResult {
     const { feed } = this.live;
     const cluster = feed.find(this.cluster);
-    if (!cluster) {
-      const words =
-        feed.state === "denied"
-          ? (feed.error?.message ?? "Not allowed")
-          : feed.loaded
-            ? `There is no cluster ${this.cluster}`
-            : "Loading …";
-      return html`<div class="panel muted" part="card" role="status">${words}</div>`;
-    }
+    if (!cluster || feed.state === "denied") return missingCluster(feed, this.cluster);
     const { name, connectionString, error, eventsPerSecond } = cluster;
     return html`<article class="panel" part="card" aria-label=${name}>
       <div>
@@ -92,7 +83,7 @@ export class OplogClusterCard extends OplogElement {
         </div>
         <div class="where muted small mono" title=${connectionString}>${connectionString}</div>
       </div>
-      ${error ? html`<p class="text-danger small">${error.message}</p>` : nothing}
+      ${error ? html`<p class="text-danger small">${error.message}</p>` : nothing} ${staleBadge(feed)}
       <div>
         ${thinTimeline(cluster)}
         <div class="muted small">${coverageWords(cluster)}</div>
@@ -110,16 +101,6 @@ export class OplogClusterCard extends OplogElement {
       <slot name="actions"></slot>
     </article>`;
   }
-}
-
-/** A cluster's name as a link, or as a button where there is no page to link to. `open` tells the host, and says whether to go on. */
-export function clusterName({ name }: { name: string }, linkBase: string | undefined, open: () => boolean) {
-  const click = (event: Event) => {
-    if (!open()) event.preventDefault();
-  };
-  return linkBase === undefined
-    ? html`<button class="link name" @click=${click}>${name}</button>`
-    : html`<a class="name" href="${linkBase}${encodeURIComponent(name)}" @click=${click}>${name}</a>`;
 }
 
 declare global {

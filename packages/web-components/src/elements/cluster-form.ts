@@ -2,6 +2,7 @@ import { css, html, nothing, type PropertyValues, type TemplateResult } from "li
 import { customElement, property, query, state } from "lit/decorators.js";
 import type { Cluster, DoctorCheck } from "../api/answers.js";
 import { ApiError, clusterPath } from "../api/api-client.js";
+import { failureNotice } from "../failure-notice.js";
 import { icon } from "../icons.js";
 import { OplogElement } from "../oplog-element.js";
 import { styles } from "../styles.js";
@@ -40,14 +41,8 @@ export class OplogClusterForm extends OplogElement {
         font: 600 14px / 20px var(--font);
         margin-bottom: 12px;
       }
-      .optional {
-        font-weight: 400;
-        font-size: 12px;
-      }
       summary {
-        cursor: pointer;
         font-weight: 500;
-        width: fit-content;
       }
       details > .fields {
         margin-top: 16px;
@@ -90,7 +85,7 @@ export class OplogClusterForm extends OplogElement {
     if (this.asksAnew(changed)) void this.load();
   }
 
-  override render() {
+  override render(): TemplateResult {
     const isNew = this.cluster === "";
     const disabled = this.readonly || this.busy !== null || (!isNew && !this.current);
     return html`<form part="form" novalidate @submit=${this.onSubmit} @input=${this.onInput} @change=${this.onInput}>
@@ -105,14 +100,10 @@ export class OplogClusterForm extends OplogElement {
       </fieldset>
       <details ?open=${!isNew}>
         <summary>Capture, retention, base snapshots</summary>
-        <div class="fields">${this.settings(isNew)}</div>
+        <fieldset class="fields" ?disabled=${this.readonly}>${this.settings(isNew)}</fieldset>
       </details>
       ${this.checks ? this.checkList(this.checks) : nothing}
-      ${
-        this.failure
-          ? html`<div class="notice danger" role="alert">${icon("error")}<strong>${this.failure.message}</strong><span>${this.failure.hint}</span></div>`
-          : nothing
-      }
+      ${this.failure ? failureNotice(this.failure) : nothing}
       ${
         this.readonly
           ? nothing

@@ -3,29 +3,23 @@ import { customElement, property, query, state } from "lit/decorators.js";
 import type { Cluster, Job } from "../api/answers.js";
 import { ApiError, type AskOptions, clusterPath, query as search } from "../api/api-client.js";
 import { FeedController } from "../api/feed-controller.js";
-import { NO_FILTERS } from "../events/event-list.js";
-import { formatBytes, formatNumber, formatRate } from "../format/amounts.js";
-import { formatAgo, formatLocal, formatUtc, millisecondsOf } from "../format/times.js";
+import { failureNotice, missingCluster } from "../failure-notice.js";
 import { icon } from "../icons.js";
 import { OplogElement } from "../oplog-element.js";
 import { styles } from "../styles.js";
-import type { Moment } from "../timeline/coverage-timeline.js";
-import { clusterFigureStyles } from "./cluster-figure-styles.js";
-import { headroomFigure, lagFigure } from "./cluster-figures.js";
+import { type Danger, dangerWords } from "./cluster-dangers.js";
 import { clusterPageStyles } from "./cluster-page-styles.js";
 import type { OplogConfirmDialog } from "./confirm-dialog.js";
 import { type ClusterTab, clusterHash } from "./route.js";
 import { stateBadge } from "./state-badge.js";
 import { stateBadgeStyles } from "./state-badge-styles.js";
-import "../chart/lag-chart.js";
-import "../chart/rate-chart.js";
+import { tabParameters } from "./tab-parameters.js";
 import "../events/document-history.js";
 import "../events/event-browser.js";
 import "../restore/restore-wizard.js";
-import "../timeline/coverage-timeline.js";
 import "./cluster-form.js";
+import "./cluster-overview.js";
 import "./confirm-dialog.js";
-import "./job-list.js";
 import "./log-tail.js";
 
 const TABS: [ClusterTab, string][] = [
@@ -37,8 +31,6 @@ const TABS: [ClusterTab, string][] = [
   ["settings", "Settings"],
 ];
 
-type Danger = "reset" | "remove" | "gap";
-
 /**
  * One cluster with everything that can be seen of it and done with it.
  *
@@ -47,7 +39,7 @@ type Danger = "reset" | "remove" | "gap";
  */
 @customElement("oplog-cluster-page")
 export class OplogClusterPage extends OplogElement {
-  static override styles = [styles, stateBadgeStyles, clusterFigureStyles, clusterPageStyles];
+  static override styles = [styles, stateBadgeStyles, clusterPageStyles];
 
   /** Id or name of the cluster. */
   @property() cluster = "";
@@ -61,27 +53,35 @@ export class OplogClusterPage extends OplogElement {
   @state() private busy = false;
   @state() private danger: Danger = "reset";
   @state() private keepData = false;
+  private tabInSight: ClusterTab | null = null;
   @query("oplog-confirm-dialog") private dialog!: OplogConfirmDialog;
 
   private readonly live = new FeedController(this, () => this.connection);
 
-  override render() {
+  override render(): TemplateResult {
     const { feed } = this.live;
     const cluster = feed.find(this.cluster);
-    if (!cluster)
-      return feed.loaded
-        ? html`<div class="panel nothing"><h1>There is no cluster ${this.cluster}</h1><p class="muted">It was removed, or your token may not see it.</p></div>`
-        : html`<p class="panel nothing muted" role="status">Loading …</p>`;
+    if (!cluster) return missingCluster(feed, this.cluster);
+    const tabs = TABS.filter(([tab]) => !this.readonly || tab !== "restore");
     return html`
       <div class="row spread head">
         <div class="row title"><h1>${cluster.name}</h1>${stateBadge(cluster)}</div>
         ${this.readonly ? nothing : this.actions(cluster)}
       </div>
       <nav class="tabs" aria-label="Parts of this cluster">
-        ${TABS.map(([tab, words]) => html`<a href=${clusterHash(cluster.name, tab)} aria-current=${tab === this.tab ? "page" : nothing}>${words}</a>`)}
+        ${tabs.map(([tab, words]) => html`<a href=${clusterHash(cluster.name, tab)} aria-current=${tab === this.tab ? "page" : nothing}>${words}</a>`)}
       </nav>
       ${this.error(cluster)} ${this.content(cluster)} ${this.readonly ? nothing : this.confirm(cluster)}
     `;
+  }
+
+  /** On a narrow page not all tabs are in sight at once. */
+  protected override updated(): void {
+    const current = this.renderRoot.querySelector<HTMLElement>('.tabs [aria-current="page"]');
+    if (!current || this.tabInSight === this.tab) return;
+    this.tabInSight = this.tab;
+    const tabs = current.parentElement!;
+    tabs.scrollLeft = current.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - current.clientWidth) / 2;
   }
 
   private actions(cluster: Cluster): TemplateResult {
@@ -109,11 +109,7 @@ export class OplogClusterPage extends OplogElement {
             ${this.userRole === "admin" ? html`<button class="danger" @click=${() => this.ask("reset")}>Reset</button>` : nothing}
           </div>`;
     return html`
-      ${
-        this.failure
-          ? html`<div class="notice danger" role="alert">${icon("error")}<strong>${this.failure.message}</strong><span>${this.failure.hint}</span></div>`
-          : nothing
-      }
+      ${this.failure ? failureNotice(this.failure) : nothing}
       ${
         error
           ? html`<div class="notice ${state.startsWith("error") ? "danger" : "warn"}" role="status">
@@ -126,13 +122,15 @@ export class OplogClusterPage extends OplogElement {
   }
 
   private content(cluster: Cluster): TemplateResult {
+    const { filters, moment, ns, documentId } = tabParameters(this.parameters);
     switch (this.tab) {
       case "events":
         return html`<oplog-event-browser
           cluster=${cluster.name}
           endpoint=${this.endpoint}
           .getToken=${this.getToken}
-          .filters=${this.filtersOf(this.parameters)}
+          .filters=${filters}
+          ?readonly=${this.readonly}
           @oplog-restore-before=${this.onRestoreBefore}
           @oplog-document-open=${this.onDocumentOpen}
         ></oplog-event-browser>`;
@@ -141,8 +139,9 @@ export class OplogClusterPage extends OplogElement {
           cluster=${cluster.name}
           endpoint=${this.endpoint}
           .getToken=${this.getToken}
-          ns=${this.parameters.get("ns") ?? ""}
-          document-id=${this.parameters.get("id") ?? ""}
+          ns=${ns}
+          document-id=${documentId}
+          ?readonly=${this.readonly}
           @oplog-restore-before=${this.onRestoreBefore}
         ></oplog-document-history>`;
       case "restore":
@@ -150,120 +149,39 @@ export class OplogClusterPage extends OplogElement {
           cluster=${cluster.name}
           endpoint=${this.endpoint}
           .getToken=${this.getToken}
-          .moment=${this.momentOf(this.parameters)}
-          ?readonly=${this.readonly || this.userRole !== "admin"}
+          .moment=${moment}
+          ?readonly=${this.readonly}
+          ?plan-only=${this.userRole !== "admin"}
         ></oplog-restore-wizard>`;
       case "log":
         return html`<oplog-log-tail cluster=${cluster.name} endpoint=${this.endpoint} .getToken=${this.getToken}></oplog-log-tail>`;
       case "settings":
         return this.settings(cluster);
       default:
-        return this.overview(cluster);
+        return html`<oplog-cluster-overview
+          cluster=${cluster.name}
+          endpoint=${this.endpoint}
+          .getToken=${this.getToken}
+          ?readonly=${this.readonly}
+        ></oplog-cluster-overview>`;
     }
   }
 
-  private overview(cluster: Cluster): TemplateResult {
-    const { name, id } = cluster;
-    return html`
-      ${this.figures(cluster)}
-      <section class="panel" aria-labelledby="coverage">
-        <header><h2 id="coverage">Coverage</h2>${this.chosen(cluster)}</header>
-        <oplog-coverage-timeline
-          cluster=${name}
-          endpoint=${this.endpoint}
-          .getToken=${this.getToken}
-          @oplog-moment-change=${(event: CustomEvent<Moment>) => {
-            this.moment = event.detail;
-          }}
-        ></oplog-coverage-timeline>
-      </section>
-      <section class="panel" aria-labelledby="rates">
-        <header><h2 id="rates">Events a second, last hour</h2></header>
-        <oplog-rate-chart cluster=${name} endpoint=${this.endpoint} .getToken=${this.getToken}></oplog-rate-chart>
-      </section>
-      <div class="halves">
-        <section class="panel" aria-labelledby="lag">
-          <header><h2 id="lag">Lag, last ten minutes</h2></header>
-          <oplog-lag-chart cluster=${name} endpoint=${this.endpoint} .getToken=${this.getToken}></oplog-lag-chart>
-        </section>
-        <section class="panel" aria-labelledby="jobs">
-          <header><h2 id="jobs">Snapshots, verifications, restores</h2></header>
-          <oplog-job-list cluster=${id} endpoint=${this.endpoint} .getToken=${this.getToken} ?readonly=${this.readonly}></oplog-job-list>
-        </section>
-      </div>
-      ${this.about(cluster)}
-    `;
-  }
-
-  @state() private moment: Moment | null = null;
-
-  private chosen(cluster: Cluster): TemplateResult {
-    const { moment } = this;
-    if (!moment) return html`<span></span>`;
-    const { time, clusterTime } = moment;
-    return html`<div class="row">
-      <a class="button" href=${clusterHash(cluster.name, "events", { to: new Date(time + 1_000).toISOString() })}>Events up to here</a>
-      <a class="button primary" href=${clusterHash(cluster.name, "restore", { time: String(time), ...(clusterTime && { at: clusterTime }) })}>Restore to here</a>
-    </div>`;
-  }
-
-  private figures(cluster: Cluster): TemplateResult {
-    const { log, coveredTo } = cluster;
-    const figure = (title: string, value: unknown, more?: unknown) =>
-      html`<div><dt>${title}</dt><dd>${value}${more ? html`<span class="small muted more">${more}</span>` : nothing}</dd></div>`;
-    return html`<dl class="figures">
-      ${figure("Lag", lagFigure(cluster), coveredTo ? `covered to ${formatUtc(millisecondsOf(coveredTo)).slice(11)} UTC` : "")}
-      ${figure("Headroom", headroomFigure(cluster), cluster.headroomUnknown)}
-      ${figure("Events/s", formatRate(cluster.eventsPerSecond), cluster.bytesPerSecond === null ? "" : `${formatBytes(cluster.bytesPerSecond)}/s`)}
-      ${figure("In the log", log ? formatNumber(log.events) : "–", log ? `events, ${formatBytes(log.bytes)}` : "")}
-      ${figure("Stored", formatBytes(cluster.storedBytes), log ? `${formatNumber(log.segments)} segments, ${formatNumber(log.snapshots)} base ${log.snapshots === 1 ? "snapshot" : "snapshots"}` : "")}
-      ${figure("Last event", formatAgo(cluster.lastEventAt), cluster.lastEventAt ? `${formatUtc(cluster.lastEventAt).slice(11)} UTC` : "")}
-    </dl>`;
-  }
-
-  private about(cluster: Cluster): TemplateResult {
-    const { retention } = cluster;
-    const kept = [
-      ...(retention.maxAgeHours === undefined ? [] : [`${retention.maxAgeHours} h`]),
-      ...(retention.maxBytes === undefined ? [] : [formatBytes(retention.maxBytes)]),
-    ];
-    const rows: [string, unknown][] = [
-      ["Source", html`<span class="mono">${cluster.connectionString}</span>`],
-      ["Database", cluster.database ?? "the whole deployment"],
-      ["Store", html`<span class="mono">${cluster.storeUri}</span>`],
-      ["Captured by", cluster.captureInUse ?? cluster.capture],
-      ["Kept", kept.length === 0 ? "for ever" : `at most ${kept.join(", ")}`],
-      ["Base snapshots", cluster.snapshotEveryHours === null ? "only by hand" : `every ${cluster.snapshotEveryHours} h`],
-      [
-        "First event",
-        cluster.firstEventAt
-          ? html`${formatUtc(cluster.firstEventAt)} UTC <span class="muted">${formatLocal(cluster.firstEventAt)}</span>`
-          : "–",
-      ],
-      ["Runs on", cluster.node ? `${cluster.node}${cluster.pid ? `, pid ${cluster.pid}` : ""}` : "–"],
-    ];
-    return html`<section class="panel" aria-labelledby="about">
-      <header><h2 id="about">About</h2></header>
-      <dl class="about">${rows.map(([title, value]) => html`<div><dt>${title}</dt><dd>${value}</dd></div>`)}</dl>
-      ${cluster.notes.map((note) => html`<p class="muted note">${note}</p>`)}
-    </section>`;
-  }
-
-  private settings(cluster: Cluster): TemplateResult {
+  private settings({ name }: Cluster): TemplateResult {
     const locked = this.readonly || this.userRole !== "admin";
-    return html`<section class="panel">
-        <oplog-cluster-form cluster=${cluster.name} endpoint=${this.endpoint} .getToken=${this.getToken} ?readonly=${locked}></oplog-cluster-form>
+    return html`<section class="panel settings">
+        <oplog-cluster-form cluster=${name} endpoint=${this.endpoint} .getToken=${this.getToken} ?readonly=${locked}></oplog-cluster-form>
       </section>
       ${
         locked
           ? nothing
-          : html`<section class="panel stack" aria-labelledby="dangers">
+          : html`<section class="panel settings stack" aria-labelledby="dangers">
               <h2 id="dangers">What can't be undone</h2>
-              <div class="row spread">
+              <div class="danger-row">
                 <div><strong>Reset</strong><p class="muted">Stops, wipes the log and its position, and starts from now. Base snapshots go too.</p></div>
                 <button class="danger" @click=${() => this.ask("reset")}>Reset …</button>
               </div>
-              <div class="row spread">
+              <div class="danger-row">
                 <div><strong>Remove</strong><p class="muted">Stops, and deletes the registration; the log is wiped, or kept if you say so.</p></div>
                 <button class="danger" @click=${() => this.ask("remove")}>Remove …</button>
               </div>
@@ -272,35 +190,17 @@ export class OplogClusterPage extends OplogElement {
   }
 
   private confirm(cluster: Cluster): TemplateResult {
-    const { name } = cluster;
-    const texts: Record<Danger, { title: string; action: string; text: TemplateResult }> = {
-      reset: {
-        title: `Reset ${name}?`,
-        action: "Wipe and start anew",
-        text: html`<p>Everything that its log holds is wiped${cluster.log ? html`: ${formatNumber(cluster.log.events)} events, ${formatNumber(cluster.log.snapshots)} base snapshots` : nothing}. No moment before now can be restored after that.</p>`,
-      },
-      remove: {
-        title: `Remove ${name}?`,
-        action: this.keepData ? "Remove" : "Remove and wipe",
-        text: html`<p>Its collector stops and its registration is deleted.</p>
-          <label class="choice"><input type="checkbox" .checked=${this.keepData} @change=${(event: Event) => {
-            this.keepData = (event.target as HTMLInputElement).checked;
-          }} />Keep the log and its base snapshots in the store</label>`,
-      },
-      gap: {
-        title: "Continue over the gap?",
-        action: "Continue",
-        text: html`<p>What the log holds stays. What happened between its end and the oldest event that the source still has is lost: it is stored as a gap, and no moment in it can be restored. A new base snapshot is needed for what comes after.</p>`,
-      },
-    };
-    const { title, action, text } = texts[this.danger];
+    const { title, action, text, word } = dangerWords(this.danger, cluster, this.keepData);
+    const keep = html`<label class="choice"><input type="checkbox" .checked=${this.keepData} @change=${(event: Event) => {
+      this.keepData = (event.target as HTMLInputElement).checked;
+    }} />Keep the log and its base snapshots in the store</label>`;
     return html`<oplog-confirm-dialog
       .title=${title}
       action=${action}
-      word=${this.danger === "gap" ? "" : name}
+      word=${word}
       ?harmless=${this.danger === "gap"}
       @oplog-confirm=${() => this.doDanger(cluster)}
-      >${text}</oplog-confirm-dialog
+      ><div class="stack"><p>${text}</p>${this.danger === "remove" ? keep : nothing}</div></oplog-confirm-dialog
     >`;
   }
 
@@ -341,31 +241,6 @@ export class OplogClusterPage extends OplogElement {
     } finally {
       this.busy = false;
     }
-  }
-
-  private memo: { parameters: URLSearchParams; filters: typeof NO_FILTERS; moment: Moment | null } | null = null;
-
-  /** The same object for the same parameters: another would begin anew. */
-  private of(parameters: URLSearchParams) {
-    if (this.memo?.parameters !== parameters) {
-      const text = (name: string): string => parameters.get(name) ?? "";
-      const time = Number(parameters.get("time"));
-      const clusterTime = parameters.get("at") ?? undefined;
-      this.memo = {
-        parameters,
-        filters: { ...NO_FILTERS, ns: text("ns"), op: text("op"), id: text("id"), from: text("from"), to: text("to") },
-        moment: time > 0 ? { time, ...(clusterTime && { clusterTime }) } : null,
-      };
-    }
-    return this.memo;
-  }
-
-  private filtersOf(parameters: URLSearchParams) {
-    return this.of(parameters).filters;
-  }
-
-  private momentOf(parameters: URLSearchParams): Moment | null {
-    return this.of(parameters).moment;
   }
 
   private readonly onRestoreBefore = (event: CustomEvent<{ time: number; clusterTime: string }>): void => {

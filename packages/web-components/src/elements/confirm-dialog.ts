@@ -1,4 +1,4 @@
-import { css, html, LitElement, nothing } from "lit";
+import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import { icon } from "../icons.js";
 import { styles } from "../styles.js";
@@ -51,7 +51,7 @@ export class OplogConfirmDialog extends LitElement {
     void this.updateComplete.then(() => this.dialog.showModal());
   }
 
-  override render() {
+  override render(): TemplateResult {
     return html`<dialog
       aria-labelledby="title"
       @close=${() => {

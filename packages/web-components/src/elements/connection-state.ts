@@ -1,10 +1,10 @@
-import { css, html, nothing } from "lit";
+import { css, html, type TemplateResult } from "lit";
 import { customElement } from "lit/decorators.js";
 import { FeedController } from "../api/feed-controller.js";
-import { formatUtc } from "../format/times.js";
 import { icon } from "../icons.js";
 import { OplogElement } from "../oplog-element.js";
 import { styles } from "../styles.js";
+import { staleBadge, staleBadgeStyles } from "./stale-badge.js";
 
 /**
  * Says whether what is shown is of now.
@@ -15,6 +15,7 @@ import { styles } from "../styles.js";
 export class OplogConnectionState extends OplogElement {
   static override styles = [
     styles,
+    staleBadgeStyles,
     css`
       .state {
         display: inline-flex;
@@ -27,28 +28,20 @@ export class OplogConnectionState extends OplogElement {
         width: 10px;
         color: var(--ok);
       }
-      .stale {
-        padding: 2px 10px;
-        border-radius: 99px;
-        background: var(--warn-soft);
-        color: var(--warn);
-        font-weight: 500;
-      }
     `,
   ];
 
   private readonly live = new FeedController(this, () => this.connection);
 
-  override render() {
-    const { state, heardAt } = this.live.feed;
+  override render(): TemplateResult {
+    const { feed } = this.live;
+    const { state } = feed;
     return html`<div role="status">${
       state === "live"
         ? html`<span class="state live muted">${icon("running")}Live</span>`
-        : state === "stale"
-          ? html`<span class="state stale">${icon("retrying")}Connection lost, ${heardAt ? `as of ${formatUtc(heardAt).slice(11)} UTC` : "nothing heard yet"}</span>`
-          : state === "connecting"
-            ? html`<span class="state muted">${icon("working", "turning")}Connecting</span>`
-            : nothing
+        : state === "connecting"
+          ? html`<span class="state muted">${icon("working", "turning")}Connecting</span>`
+          : staleBadge(feed)
     }</div>`;
   }
 }

@@ -1,17 +1,21 @@
-import { css, html, nothing, type TemplateResult } from "lit";
+import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import type { Cluster } from "../api/answers.js";
 import { ApiError, type GetToken } from "../api/api-client.js";
 import { type Connection, connectionTo } from "../api/connection.js";
 import { FeedController } from "../api/feed-controller.js";
+import { failureNotice } from "../failure-notice.js";
 import { icon } from "../icons.js";
 import { OplogElement } from "../oplog-element.js";
 import { styles } from "../styles.js";
+import { dashboardStyles } from "./dashboard-styles.js";
+import { mark } from "./mark.js";
 import { CLUSTERS_BASE, clusterHash, parseRoute, type Route } from "./route.js";
 import "./cluster-form.js";
 import "./cluster-list.js";
 import "./cluster-page.js";
 import "./connection-state.js";
+import "./first-cluster.js";
 import "./sign-in.js";
 
 interface Session {
@@ -35,95 +39,13 @@ const TOKEN_KEY = "oplog-token";
  */
 @customElement("oplog-dashboard")
 export class OplogDashboard extends OplogElement {
-  static override styles = [
-    styles,
-    css`
-      :host {
-        background: var(--bg);
-        min-height: inherit;
-        container-type: inline-size;
-      }
-      .bar {
-        display: flex;
-        align-items: center;
-        gap: 8px 16px;
-        flex-wrap: wrap;
-        padding: 8px 24px;
-        min-height: 48px;
-        border-bottom: 1px solid var(--border);
-        background: var(--surface);
-      }
-      .brand {
-        display: inline-flex;
-        align-items: center;
-        gap: 8px;
-        font-weight: 600;
-        font-size: 14px;
-        color: var(--text);
-        text-decoration: none;
-      }
-      .brand > svg {
-        width: 22px;
-        height: 22px;
-      }
-      .end {
-        margin-inline-start: auto;
-        display: flex;
-        align-items: center;
-        gap: 12px;
-      }
-      main {
-        max-width: 1680px;
-        margin: 0 auto;
-        padding: 20px 24px 48px;
-        display: grid;
-        gap: 16px;
-        grid-template-columns: minmax(0, 1fr);
-      }
-      .first {
-        max-width: 640px;
-        margin: 6vh auto 0;
-        padding: 32px;
-        display: grid;
-        gap: 16px;
-      }
-      .crumbs {
-        display: flex;
-        gap: 6px;
-        align-items: center;
-        min-width: 0;
-      }
-      .crumbs svg {
-        width: 12px;
-        color: var(--muted);
-      }
-      .crumbs a,
-      .crumbs span {
-        overflow: hidden;
-        text-overflow: ellipsis;
-        white-space: nowrap;
-      }
-      @container (max-width: 600px) {
-        .bar {
-          padding-inline: 16px;
-        }
-        main {
-          padding: 16px 16px 40px;
-        }
-        .first {
-          padding: 20px;
-        }
-      }
-    `,
-  ];
+  static override styles = [styles, dashboardStyles];
 
   /** `memory` leaves the page's address alone, where the host uses its hash itself. */
   @property() routing: "hash" | "memory" = "hash";
 
   @state() private route: Route = { page: "overview" };
   @state() private session: Session | null = null;
-  @state() private sampleFailure: ApiError | null = null;
-  @state() private sampleStarts = false;
   private sessionOf: Connection | null = null;
   private ownToken: GetToken | null = null;
 
@@ -149,7 +71,7 @@ export class OplogDashboard extends OplogElement {
     this.removeEventListener("click", this.onClick);
   }
 
-  override render() {
+  override render(): TemplateResult {
     const { feed } = this.live;
     if (feed.state === "live" && this.sessionOf !== this.connection) void this.loadSession();
     const denied = feed.state === "denied";
@@ -195,7 +117,14 @@ export class OplogDashboard extends OplogElement {
         @oplog-cluster-removed=${() => this.go("#/")}
       ></oplog-cluster-page>`;
     const { feed } = this.live;
-    if (feed.loaded && feed.clusters.size === 0) return this.first();
+    if (feed.loaded && feed.clusters.size === 0)
+      return html`<oplog-first-cluster
+        endpoint=${this.endpoint}
+        .getToken=${this.token}
+        ?readonly=${!this.mayAdminister}
+        ?sample=${this.session?.sample ?? false}
+        @oplog-cluster-registered=${(event: CustomEvent<Cluster>) => this.go(clusterHash(event.detail.name))}
+      ></oplog-first-cluster>`;
     return html`<div class="row spread">
         <h1>Clusters</h1>
         ${this.mayAdminister ? html`<a class="button primary" href="#/register">${icon("plus")}Register a cluster</a>` : nothing}
@@ -217,39 +146,10 @@ export class OplogDashboard extends OplogElement {
       </div>`;
   }
 
-  /** The first minute: nothing is registered yet. */
-  private first(): TemplateResult {
-    const sample = this.session?.sample && this.mayAdminister;
-    return html`<section class="panel first" aria-labelledby="first">
-      <h1 id="first">Record every change, go back to any moment</h1>
-      <p>
-        Register a MongoDB deployment, and its changes are written to a log of their own, in a folder or in another MongoDB. From then on it can be put
-        back to any moment that the log covers.
-      </p>
-      ${
-        this.mayAdminister
-          ? html`<div class="row">
-              <a class="button primary" href="#/register">Register a cluster</a>
-              ${sample ? html`<button ?disabled=${this.sampleStarts} @click=${this.onSample}>Try it with a sample cluster${this.sampleStarts ? icon("working", "turning") : nothing}</button>` : nothing}
-            </div>`
-          : html`<p class="muted">Nothing is registered yet. Registering needs the role admin.</p>`
-      }
-      ${sample ? html`<p class="muted small">The sample is a small MongoDB on this machine with a shop that sells things all the time. Removing the cluster removes it.</p>` : nothing}
-      ${
-        this.sampleFailure
-          ? html`<div class="notice danger" role="alert">${icon("error")}<strong>${this.sampleFailure.message}</strong><span>${this.sampleFailure.hint}</span></div>`
-          : nothing
-      }
-    </section>`;
-  }
-
   private denied(): TemplateResult {
     const { error } = this.live.feed;
-    if (this.getToken || error?.status === 403)
-      return html`<div class="notice danger" role="alert">
-        ${icon("error")}<strong>${error?.message}</strong>
-        <div class="row"><span>${error?.hint}</span><button @click=${() => this.live.feed.retry()}>Try again</button></div>
-      </div>`;
+    if (error && (this.getToken || error.status === 403))
+      return failureNotice(error, html`<div><button @click=${() => this.live.feed.retry()}>Try again</button></div>`);
     return html`<oplog-sign-in
       ?failed=${sessionStorage.getItem(TOKEN_KEY) !== null}
       @oplog-sign-in=${(event: CustomEvent<{ token: string }>) => {
@@ -268,25 +168,14 @@ export class OplogDashboard extends OplogElement {
   private async loadSession(): Promise<void> {
     const { connection } = this;
     this.sessionOf = connection;
-    this.session = await connection.api.ask<Session>("/session").catch(() => null);
-    // Asked again with the next word of the feed.
-    if (!this.session) this.sessionOf = null;
-  }
-
-  private readonly onSample = async (): Promise<void> => {
-    this.sampleStarts = true;
-    this.sampleFailure = null;
     try {
-      const cluster = await this.api.ask<Cluster>("/sample", { method: "POST" });
-      this.feed.note(cluster);
-      this.go(clusterHash(cluster.name));
+      this.session = await connection.api.ask<Session>("/session");
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      this.sampleFailure = error;
-    } finally {
-      this.sampleStarts = false;
+      this.session = null;
+      // Asked again with the next word of the feed, unless it would be refused again.
+      if (!(error instanceof ApiError && error.isDenied)) this.sessionOf = null;
     }
-  };
+  }
 
   private go(hash: string): void {
     if (this.routing === "hash") location.hash = hash;
@@ -312,13 +201,6 @@ export class OplogDashboard extends OplogElement {
     this.show(hash);
   };
 }
-
-const mark = html`<svg viewBox="0 0 32 32" aria-hidden="true">
-  <rect width="32" height="32" rx="7" fill="#1d4ed8" />
-  <path d="M6 20h6m3 0h11" stroke="#fff" stroke-width="4" stroke-linecap="round" />
-  <path d="M20 8v7" stroke="#9ec5ff" stroke-width="3" stroke-linecap="round" />
-  <circle cx="20" cy="20" r="3.600" fill="#fff" />
-</svg>`;
 
 declare global {
   interface HTMLElementTagNameMap {

@@ -51,7 +51,7 @@ export class OplogJobList extends OplogElement {
     if (this.asksAnew(changed) && this.cluster) void this.load();
   }
 
-  override render() {
+  override render(): TemplateResult {
     const jobs = [...this.live.feed.jobs.values()]
       .filter((job) => job.cluster === this.cluster)
       .sort((a, b) => b.startedAt.localeCompare(a.startedAt))

@@ -1,9 +1,10 @@
-import { css, html, nothing, type PropertyValues } from "lit";
+import { css, html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { ApiError, clusterPath, query } from "../api/api-client.js";
+import { failureNotice } from "../failure-notice.js";
 import { formatUtc } from "../format/times.js";
-import { icon } from "../icons.js";
 import { OplogElement } from "../oplog-element.js";
+import { RefreshController } from "../refresh-controller.js";
 import { styles } from "../styles.js";
 
 const LINES = 300;
@@ -44,10 +45,6 @@ export class OplogLogTail extends OplogElement {
       .fatal {
         color: var(--danger);
       }
-      .nothing {
-        padding: 32px 16px;
-        text-align: center;
-      }
       :host {
         container-type: inline-size;
       }
@@ -68,25 +65,23 @@ export class OplogLogTail extends OplogElement {
   @property() cluster = "";
   @state() private lines: readonly string[] | null = null;
   @state() private failure: ApiError | null = null;
-  private timer: ReturnType<typeof setInterval> | null = null;
 
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.timer = setInterval(() => document.hidden || void this.load(), REFRESH_MS);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    if (this.timer !== null) clearInterval(this.timer);
+  constructor() {
+    super();
+    new RefreshController(
+      this,
+      REFRESH_MS,
+      () => this.load(),
+      () => this.failure,
+    );
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    if (this.asksAnew(changed) && this.cluster) void this.load();
+    if (this.asksAnew(changed)) void this.load();
   }
 
-  override render() {
-    if (this.failure)
-      return html`<div class="notice" role="status">${icon("info")}<strong>${this.failure.message}</strong><span>${this.failure.hint}</span></div>`;
+  override render(): TemplateResult {
+    if (this.failure) return failureNotice(this.failure);
     if (!this.lines) return html`<p class="panel nothing muted" role="status">Reading the log file …</p>`;
     if (this.lines.length === 0) return html`<p class="panel nothing muted">The log file is empty.</p>`;
     return html`<ol class="panel mono" tabindex="0" aria-label="The collector's log, the newest line first">
@@ -95,12 +90,16 @@ export class OplogLogTail extends OplogElement {
   }
 
   private async load(): Promise<void> {
+    const { cluster } = this;
+    if (!cluster) return;
     try {
-      this.lines = (await this.api.ask<{ lines: string[] }>(clusterPath(this.cluster, `/logs${query({ lines: LINES })}`))).lines;
+      const { lines } = await this.api.ask<{ lines: string[] }>(clusterPath(cluster, `/logs${query({ lines: LINES })}`));
+      if (cluster !== this.cluster) return;
+      this.lines = lines;
       this.failure = null;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.failure = error;
+      if (cluster === this.cluster) this.failure = error;
     }
   }
 }

@@ -1,4 +1,4 @@
-import { css, html, LitElement } from "lit";
+import { css, html, LitElement, type TemplateResult } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import { styles } from "../styles.js";
 import { formField } from "./form-field.js";
@@ -25,7 +25,7 @@ export class OplogSignIn extends LitElement {
   /** The token that was given last was refused. */
   @property({ type: Boolean }) failed = false;
 
-  override render() {
+  override render(): TemplateResult {
     return html`<form class="panel stack" @submit=${this.onSubmit}>
       <h1>Sign in</h1>
       <p class="muted">This server asks for a token. It stays in this tab until you close it.</p>

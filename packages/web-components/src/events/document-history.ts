@@ -3,9 +3,10 @@ import { customElement, property, state } from "lit/decorators.js";
 import type { EventRow } from "../api/answers.js";
 import { ApiError } from "../api/api-client.js";
 import { formField } from "../elements/form-field.js";
-import { formatLocal, formatUtc, justBefore } from "../format/times.js";
-import { icon } from "../icons.js";
+import { failureNotice } from "../failure-notice.js";
+import { formatLocal, formatUtc } from "../format/times.js";
 import { OplogElement } from "../oplog-element.js";
+import { restoreBefore } from "../restore/restore-before.js";
 import { styles } from "../styles.js";
 import { type DocumentVersion, versionsOf } from "./document-versions.js";
 import { changeTable, documentText, eventDetailStyles } from "./event-detail.js";
@@ -60,14 +61,6 @@ export class OplogDocumentHistory extends OplogElement {
       .op.delete {
         color: var(--danger);
       }
-      .nothing {
-        padding: 32px 16px;
-        text-align: center;
-      }
-      summary {
-        cursor: pointer;
-        width: fit-content;
-      }
       details > pre {
         margin-top: 8px;
       }
@@ -89,13 +82,13 @@ export class OplogDocumentHistory extends OplogElement {
     if (this.asksAnew(changed, "ns", "documentId")) void this.load();
   }
 
-  override render() {
+  override render(): TemplateResult {
     return html`<form part="form" @submit=${this.onSubmit}>
         ${formField({ name: "ns", label: "Namespace", value: this.ns, placeholder: "shop.orders", mono: true, required: true })}
         ${formField({ name: "id", label: "Document id", value: this.documentId, placeholder: '42, "text", {"$oid":"…"}', mono: true, required: true })}
         <div class="buttons"><button class="primary">Show history</button></div>
       </form>
-      ${this.failure ? html`<div class="notice danger" role="alert">${icon("error")}<strong>${this.failure.message}</strong><span>${this.failure.hint}</span></div>` : nothing}
+      ${this.failure ? failureNotice(this.failure) : nothing}
       ${this.versions()}`;
   }
 
@@ -114,14 +107,7 @@ export class OplogDocumentHistory extends OplogElement {
     return html`<li>
       <div class="row spread">
         <span class="row"><span class="op ${row.operation}">${row.operation}</span><span>${formatUtc(wallTime, { milliseconds: true })} UTC</span><span class="muted">${formatLocal(wallTime)}</span></span>
-        <button class="plain" @click=${() =>
-          this.emit("oplog-restore-before", {
-            cluster: this.cluster,
-            time: Number(clusterTime.split(",")[0]) * 1000,
-            clusterTime: justBefore(clusterTime),
-          })}>
-          Restore to just before this
-        </button>
+        ${this.readonly ? nothing : html`<button class="plain" @click=${() => this.emit("oplog-restore-before", restoreBefore(this.cluster, clusterTime))}>Restore to just before this</button>`}
       </div>
       ${content.changes ? changeTable(content.changes, before) : nothing}
       ${

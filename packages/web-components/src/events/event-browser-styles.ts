@@ -13,10 +13,6 @@ export const eventBrowserStyles = css`
     gap: 12px;
     align-items: start;
   }
-  .optional {
-    font-weight: 400;
-    font-size: 12px;
-  }
   .buttons {
     display: flex;
     gap: 8px;
@@ -83,10 +79,6 @@ export const eventBrowserStyles = css`
     background: var(--sunken);
     border-top: 1px solid var(--border);
     padding-top: 12px;
-  }
-  .nothing {
-    padding: 32px 16px;
-    text-align: center;
   }
   .more {
     justify-content: center;

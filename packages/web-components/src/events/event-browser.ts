@@ -5,9 +5,11 @@ import type { EventRow } from "../api/answers.js";
 import { ApiError } from "../api/api-client.js";
 import { FeedController } from "../api/feed-controller.js";
 import { formField } from "../elements/form-field.js";
-import { formatLocal, formatUtc, justBefore } from "../format/times.js";
+import { failureNotice } from "../failure-notice.js";
+import { formatLocal, formatUtc } from "../format/times.js";
 import { icon } from "../icons.js";
 import { OplogElement } from "../oplog-element.js";
+import { restoreBefore } from "../restore/restore-before.js";
 import { styles } from "../styles.js";
 import { shortText } from "./ejson-text.js";
 import { eventBrowserStyles } from "./event-browser-styles.js";
@@ -66,9 +68,9 @@ export class OplogEventBrowser extends OplogElement {
     else if (this.following) this.follow();
   }
 
-  override render() {
+  override render(): TemplateResult {
     return html`${this.form()}
-      ${this.failure ? html`<div class="notice danger" role="alert">${icon("error")}<strong>${this.failure.message}</strong><span>${this.failure.hint}</span></div>` : nothing}
+      ${this.failure ? failureNotice(this.failure) : nothing}
       ${this.rows()}`;
   }
 
@@ -143,9 +145,7 @@ export class OplogEventBrowser extends OplogElement {
         ${formatUtc(wallTime, { milliseconds: true })} UTC · ${formatLocal(wallTime)} · cluster time <span class="mono">${clusterTime}</span>
       </div>
       <div class="row">
-        <button @click=${() => this.emit("oplog-restore-before", { cluster, time: Number(clusterTime.split(",")[0]) * 1000, clusterTime: justBefore(clusterTime) })}>
-          Restore to just before this
-        </button>
+        ${this.readonly ? nothing : html`<button @click=${() => this.emit("oplog-restore-before", restoreBefore(cluster, clusterTime))}>Restore to just before this</button>`}
         ${
           content.id === undefined
             ? nothing
@@ -177,7 +177,7 @@ export class OplogEventBrowser extends OplogElement {
   private follow(): void {
     const now = this.live.feed.find(this.cluster);
     const mark = now ? `${now.coveredTo} ${now.lastEventAt} ${now.events}` : null;
-    if (mark === this.seen || this.busy || !this.list) return;
+    if (mark === this.seen || this.busy || !this.list || this.failure?.isDenied) return;
     this.seen = mark;
     const { list } = this;
     void this.read(() => list.newer());

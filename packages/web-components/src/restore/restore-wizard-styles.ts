@@ -29,19 +29,11 @@ export const restoreWizardStyles = css`
   .time {
     max-width: 420px;
   }
-  .optional {
-    font-weight: 400;
-    font-size: 12px;
-  }
   .fields {
     display: grid;
     gap: 16px;
     grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr));
     margin-top: 12px;
-  }
-  summary {
-    cursor: pointer;
-    width: fit-content;
   }
   details ul {
     margin-top: 8px;
@@ -52,11 +44,6 @@ export const restoreWizardStyles = css`
     display: grid;
     gap: 10px 24px;
     grid-template-columns: repeat(auto-fit, minmax(min(100%, 280px), 1fr));
-  }
-  dt {
-    font-size: 12px;
-    line-height: 16px;
-    color: var(--muted);
   }
   dd {
     overflow-wrap: anywhere;

@@ -6,6 +6,7 @@ import { FeedController } from "../api/feed-controller.js";
 import { formField } from "../elements/form-field.js";
 import { jobProgress, jobWords } from "../elements/job-progress.js";
 import { jobProgressStyles } from "../elements/job-progress-styles.js";
+import { failureNotice } from "../failure-notice.js";
 import { millisecondsOf } from "../format/times.js";
 import { icon } from "../icons.js";
 import { OplogElement } from "../oplog-element.js";
@@ -35,6 +36,8 @@ export class OplogRestoreWizard extends OplogElement {
 
   /** Id or name of the cluster. */
   @property() cluster = "";
+  /** Shows what would be done, and does not do it: planning takes a lesser role than restoring. */
+  @property({ type: Boolean, attribute: "plan-only" }) planOnly = false;
   /** Where to restore to, to begin with. */
   @property({ attribute: false }) moment: Moment | null = null;
 
@@ -64,9 +67,12 @@ export class OplogRestoreWizard extends OplogElement {
     if (changed.has("cluster") && changed.get("cluster")) this.startOver();
   }
 
-  override render() {
+  override render(): TemplateResult {
     const { job } = this;
     if (job) return this.run(job);
+    if (this.readonly)
+      return html`<ol class="steps">${this.step(1, "Moment", this.timeline())}</ol>
+        <p class="panel nothing muted">Restoring is not possible from here.</p>`;
     return html`<ol class="steps">
       ${this.step(1, "Moment", this.momentStep())} ${this.step(2, "Target", this.targetStep())}
       ${this.plan ? this.step(3, "Plan", html`${planView(this.plan)}`) : nothing}
@@ -81,7 +87,7 @@ export class OplogRestoreWizard extends OplogElement {
     </li>`;
   }
 
-  private momentStep(): TemplateResult {
+  private timeline(): TemplateResult {
     return html`<oplog-coverage-timeline
         cluster=${this.cluster}
         endpoint=${this.endpoint}
@@ -90,7 +96,11 @@ export class OplogRestoreWizard extends OplogElement {
         @oplog-moment-change=${(event: CustomEvent<Moment>) => {
           this.moment = event.detail;
         }}
-      ></oplog-coverage-timeline>
+      ></oplog-coverage-timeline>`;
+  }
+
+  private momentStep(): TemplateResult {
+    return html`${this.timeline()}
       <form class="time" @submit=${(event: Event) => event.preventDefault()} @input=${this.onTime}>
         ${formField({
           name: "time",
@@ -132,7 +142,7 @@ export class OplogRestoreWizard extends OplogElement {
           <label class="choice"><input type="checkbox" name="resume" .checked=${values.resume} />Go on with an interrupted restore onto this target</label>
         </div>
       </details>
-      ${this.failure && !problems.target ? html`<div class="notice danger" role="alert">${icon("error")}<strong>${this.failure.message}</strong><span>${this.failure.hint}</span></div>` : nothing}
+      ${this.failure && !problems.target ? failureNotice(this.failure) : nothing}
       <div class="row">
         <button class=${this.plan ? "" : "primary"} ?disabled=${this.busy !== null || !this.typedTime.trim() || !values.target.trim()}>
           ${this.plan ? "Plan again" : "Show the plan"}${this.busy === "planning" ? icon("working", "turning") : nothing}
@@ -144,7 +154,7 @@ export class OplogRestoreWizard extends OplogElement {
 
   private confirmStep(): TemplateResult {
     const { name } = this.live.feed.find(this.cluster) ?? { name: this.cluster };
-    if (this.readonly) return html`<p class="muted">Restoring is not possible from here.</p>`;
+    if (this.planOnly) return html`<p class="muted">Restoring needs the role admin.</p>`;
     return html`<form class="stack" @submit=${(event: Event) => this.onRestore(event, name)} @input=${(event: InputEvent) => {
       this.confirmed = (event.target as HTMLInputElement).value;
     }}>
@@ -161,10 +171,10 @@ export class OplogRestoreWizard extends OplogElement {
       <h2>${jobWords(job)}</h2>
       ${state === "running" ? jobProgress(job) : nothing}
       ${state === "done" ? html`<div class="notice ok">${icon("ok")}<strong>The target is in the state of the chosen moment.</strong></div>${reportView(job)}` : nothing}
-      ${error ? html`<div class="notice danger" role="alert">${icon("error")}<strong>${error.message}</strong><span>${error.hint}</span></div>` : nothing}
+      ${error ? failureNotice(error) : nothing}
       ${state === "cancelled" ? html`<p>The target holds a part of it. Start again with “Go on with an interrupted restore” to finish.</p>` : nothing}
       <div class="row">
-        ${state === "running" ? html`<button @click=${() => this.cancel(job)}>Cancel</button>` : html`<button @click=${this.startOver}>Another restore</button>`}
+        ${this.readonly ? nothing : state === "running" ? html`<button @click=${() => this.cancel(job)}>Cancel</button>` : html`<button @click=${this.startOver}>Another restore</button>`}
       </div>
     </section>`;
   }
@@ -193,7 +203,7 @@ export class OplogRestoreWizard extends OplogElement {
 
   private readonly onPlan = async (event: Event): Promise<void> => {
     event.preventDefault();
-    if (this.busy) return;
+    if (this.readonly || this.busy) return;
     this.busy = "planning";
     this.plan = this.failure = null;
     try {
@@ -208,7 +218,7 @@ export class OplogRestoreWizard extends OplogElement {
 
   private readonly onRestore = async (event: Event, name: string): Promise<void> => {
     event.preventDefault();
-    if (this.readonly || this.busy || this.confirmed !== name) return;
+    if (this.readonly || this.planOnly || this.busy || this.confirmed !== name) return;
     this.busy = "starting";
     try {
       const job = await this.ask<Job>("", { confirm: name });

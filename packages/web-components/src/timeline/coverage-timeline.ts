@@ -3,6 +3,7 @@ import { customElement, property, query, state } from "lit/decorators.js";
 import type { Cluster, Coverage, UnusualMoment } from "../api/answers.js";
 import { ApiError, clusterPath } from "../api/api-client.js";
 import { FeedController } from "../api/feed-controller.js";
+import { failureNotice } from "../failure-notice.js";
 import { formatLocal, formatUtc, localZone, millisecondsOf } from "../format/times.js";
 import { icon } from "../icons.js";
 import { OplogElement } from "../oplog-element.js";
@@ -89,9 +90,8 @@ export class OplogCoverageTimeline extends OplogElement {
     if (this.follows && this.coverage && !this.view) this.view = this.bounds;
   }
 
-  override render() {
-    if (this.failure && !this.coverage)
-      return html`<div class="notice danger" role="alert">${icon("error")}<strong>${this.failure.message}</strong><span>${this.failure.hint}</span></div>`;
+  override render(): TemplateResult {
+    if (this.failure && !this.coverage) return failureNotice(this.failure);
     const { coverage } = this;
     if (!coverage) return html`<div class="drawing loading" aria-busy="true"><span class="muted">Loading coverage …</span></div>`;
     if (coverage.timelines.length === 0) return html`<div class="drawing loading"><span class="muted">Nothing is covered yet.</span></div>`;
