@@ -22,6 +22,11 @@ const QUALITY = 82;
 /** So long the sample runs before the pictures: a base snapshot, a drop, and lines that have a shape. */
 const HISTORY_MS = 75_000;
 
+/** What the temporary folder is called in the pictures. */
+const INSTALLED = "/var/lib/oplog-collector";
+/** Other databases of the source, each with so many writes a second. */
+const OTHERS = { catalog: 3, payments: 14, sessions: 40, "support-desk": 1 };
+
 /** @typedef {import("playwright-core").Page} Page */
 /** @type {[name: string, hash: string, prepare?: (page: Page) => Promise<unknown>][]} */
 const PAGES = [
@@ -35,6 +40,8 @@ const PAGES = [
   ["settings", "#/clusters/sample/settings"],
 ];
 
+/** @type {(() => Promise<void>)[]} */
+const closing = [];
 const folder = await mkdtemp(join(tmpdir(), "oplog-screenshots-"));
 const url = `http://127.0.0.1:${await freePort()}`;
 const log = (/** @type {string} */ line) => stderr.write(`${line}\n`);
@@ -62,6 +69,7 @@ try {
     }
 } finally {
   await browser.close();
+  for (const close of closing) await close();
   server.kill("SIGTERM");
   await Promise.all([ended, target.stop()]);
   await rm(folder, { recursive: true, force: true });
@@ -76,7 +84,18 @@ async function open(colorScheme, viewport) {
     timezoneId: "Europe/Berlin",
     reducedMotion: "reduce",
   });
-  return context.newPage();
+  const page = await context.newPage();
+  // Logs and stores are in a temporary folder here; they are shown where an installation would have them.
+  await page.addInitScript(`{
+    const ask = globalThis.fetch;
+    globalThis.fetch = async (...request) => {
+      const answer = await ask(...request);
+      const elsewhere = new TransformStream({ transform: (text, out) => out.enqueue(text.replaceAll(${JSON.stringify(folder)}, ${JSON.stringify(INSTALLED)})) });
+      const body = answer.body?.pipeThrough(new TextDecoderStream()).pipeThrough(elsewhere).pipeThrough(new TextEncoderStream());
+      return new Response(body, answer);
+    };
+  }`);
+  return page;
 }
 
 /** @param {Page} page @param {string} name @param {string} hash @param {(page: Page) => Promise<unknown>} [prepare] */
@@ -141,6 +160,10 @@ async function seed() {
     autoStart: false,
   });
   await post("/clusters", { name: "warehouse", connectionString: "mongodb://127.0.0.1:9/?replicaSet=warehouse", storeUri });
+  for (const [database, perSecond] of Object.entries(OTHERS)) {
+    await post("/clusters", { name: database, connectionString: sample.connectionString, storeUri, database, snapshotEveryHours: 24 });
+    writeTo(sample.connectionString, database, perSecond);
+  }
   await waitFor(
     "the sample to be captured",
     async () => /** @type {any} */ (await (await fetch(`${url}/api/clusters/sample`)).json()).coveredTo !== null,
@@ -152,4 +175,18 @@ async function seed() {
   await new Promise((resolve) => setTimeout(resolve, HISTORY_MS / 2));
   await campaigns.drop();
   await client.close();
+}
+
+/** @param {string} uri @param {string} database @param {number} perSecond */
+function writeTo(uri, database, perSecond) {
+  const client = new MongoClient(uri);
+  const records = client.db(database).collection("records");
+  const timer = setInterval(
+    () => void records.insertOne({ at: new Date() }).catch(() => {}), // the source has ended with the server
+    1000 / perSecond,
+  );
+  closing.push(async () => {
+    clearInterval(timer);
+    await client.close();
+  });
 }

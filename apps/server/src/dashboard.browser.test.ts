@@ -8,10 +8,22 @@ import { launchBrowser } from "../../../scripts/browser.mjs";
 import { startReplicaSet } from "../../../scripts/replica-set.mjs";
 import { waitFor } from "../../../scripts/wait-for.mjs";
 import { DashboardForTest, Tab } from "./dashboard-for-test.js";
+import { overflowing } from "./overflow-for-test.js";
 
 /** What the browser says of a server that is away, or that refuses: the tests below see to both. */
 const AWAY = /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET/;
 const REFUSED = /status of (401|403|409|422)/;
+
+const PAGES = [
+  "",
+  "register",
+  "clusters/shop",
+  "clusters/shop/events",
+  "clusters/shop/history",
+  "clusters/shop/restore",
+  "clusters/shop/log",
+  "clusters/shop/settings",
+];
 
 let browser: Browser;
 let source: Awaited<ReturnType<typeof startReplicaSet>>;
@@ -116,16 +128,7 @@ test("every page is accessible in light and dark, on a desk and on a telephone",
     const { page } = tab;
     // Through the debugger: the page's policy would not let a script of ours in, and must not.
     const debugging = await page.context().newCDPSession(page);
-    for (const path of [
-      "",
-      "register",
-      "clusters/shop",
-      "clusters/shop/events",
-      "clusters/shop/history",
-      "clusters/shop/restore",
-      "clusters/shop/log",
-      "clusters/shop/settings",
-    ]) {
+    for (const path of PAGES) {
       await page.setViewportSize(path.length % 2 === Number(dark) ? { width: 1440, height: 900 } : { width: 390, height: 844 });
       await page.goto(`${dashboard.url}/#/${path}`);
       await page.locator("h1").first().waitFor();
@@ -137,16 +140,47 @@ test("every page is accessible in light and dark, on a desk and on a telephone",
         returnByValue: true,
       });
       expect([path, dark, JSON.parse(result.value as string)]).toEqual([path, dark, []]);
-      const wider = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
-      expect([path, "scrolls sideways by", wider]).toEqual([path, "scrolls sideways by", 0]);
     }
     expect(tab.offences).toEqual([]);
     await tab.close();
   }
 }, 90_000);
 
-// Once more where the machine is so busy that a key comes before the page is ready for it.
-test("by keyboard: from the list to a cluster, along its timeline to a moment, and to its restore", { retry: 2 }, async () => {
+test("every page, and every step of the wizard, fits a telephone and a wall", async () => {
+  const tab = await Tab.open(browser, dashboard.url);
+  const { page } = tab;
+  for (const width of [360, 2560]) {
+    await page.setViewportSize({ width, height: 900 });
+    const fits = async (what: string) => expect([what, width, await overflowing(page)]).toEqual([what, width, []]);
+    for (const path of PAGES) {
+      await page.goto(`${dashboard.url}/#/${path}`);
+      await page.locator("h1").first().waitFor();
+      await page.locator("[aria-busy]").waitFor({ state: "detached" });
+      await fits(path);
+    }
+    await page.goto(`${dashboard.url}/#/clusters/shop/events`);
+    await page.locator("button.event").first().click();
+    await page.getByRole("button", { name: "Copy Extended JSON" }).waitFor();
+    await fits("an event");
+    await page.goto(`${dashboard.url}/#/clusters/shop/restore`);
+    await page.getByRole("button", { name: /shop\.orders dropped/ }).click();
+    await fits("a moment");
+    await page.getByText("Filters, renames").click();
+    // To another place: this target holds what the test before restored.
+    await page.getByLabel("Rename").fill("shop.*=a_database_of_a_long_name_for_what_was_before.*");
+    await page.getByRole("textbox", { name: "Target" }).fill(target.uri);
+    await fits("a target");
+    await page.getByRole("button", { name: "Show the plan" }).click();
+    await page.getByText("Then the log, up to").waitFor();
+    await page.getByText("Collections", { exact: true }).click();
+    await page.getByLabel("Type shop to confirm").waitFor();
+    await fits("a plan, and its confirmation");
+  }
+  expect(tab.offences).toEqual([]);
+  await tab.close();
+});
+
+test("by keyboard: from the list to a cluster, along its timeline to a moment, and to its restore", async () => {
   const tab = await Tab.open(browser, dashboard.url);
   const { page } = tab;
   await page.getByRole("link", { name: "shop" }).focus();
@@ -154,13 +188,23 @@ test("by keyboard: from the list to a cluster, along its timeline to a moment, a
   const timeline = page.getByRole("slider", { name: "Coverage of shop" });
   await page.getByRole("button", { name: /shop\.orders dropped/ }).waitFor();
   await timeline.focus();
-  await page.keyboard.press("End");
-  await page.keyboard.press("ArrowLeft");
-  const first = await timeline.getAttribute("aria-valuetext");
+  /** Presses a key, and waits for the cursor to be somewhere else. */
+  const move = async (key: string) => {
+    const before = await timeline.getAttribute("aria-valuetext");
+    await page.keyboard.press(key);
+    await waitFor(`${key} to move the cursor`, async () => (await timeline.getAttribute("aria-valuetext")) !== before);
+  };
+  await move("End");
   await page.keyboard.press("+");
-  await page.keyboard.press("Shift+ArrowLeft");
-  await waitFor("the cursor to move", async () => (await timeline.getAttribute("aria-valuetext")) !== first);
-  await page.keyboard.press("p");
+  await move("Shift+ArrowLeft");
+  // Of an idle source, the log may end right after the drop: where the cursor is now, the drop may be before it or behind it.
+  await move("Home");
+  await move("n");
+  await page.getByText("cluster time").waitFor();
+  await page.keyboard.press("-");
+  await move("Shift+ArrowRight");
+  await page.getByText("cluster time").waitFor({ state: "detached" });
+  await move("p");
   await page.getByText("cluster time").waitFor();
   await page.getByRole("link", { name: "Restore to here" }).focus();
   await page.keyboard.press("Enter");

@@ -23,6 +23,9 @@ const dataOf = (event: ManagerEvent): string =>
 
 const nameOf = (event: ManagerEvent): string => (event.kind === "job" ? "job" : "cluster");
 
+/** JSON has no line breaks, so it is one line of data. */
+const messageOf = (id: string, event: string, data: string): string => `id: ${id}\nevent: ${event}\ndata: ${data}\n\n`;
+
 /** Server-sent events `cluster` and `job`. A browser that reconnects gets what it missed, or everything anew and `complete` after it. */
 export const streamRoutes = (manager: ManagerApi, feed: EventFeed) =>
   new Hono<ApiEnv>().get("/stream", needs("viewer"), (c) =>
@@ -48,16 +51,17 @@ export const streamRoutes = (manager: ManagerApi, feed: EventFeed) =>
         else {
           const id = feed.lastId;
           const clusters = (await manager.list()).filter((cluster) => maySee(identity, cluster));
-          for (const cluster of clusters) await stream.writeSSE({ id, event: "cluster", data: clusterJson(cluster) });
+          const all = clusters.map((cluster) => messageOf(id, "cluster", clusterJson(cluster)));
           // Whoever showed others until now knows that they are gone.
-          await stream.writeSSE({ id, event: "complete", data: JSON.stringify({ clusters: clusters.map((cluster) => cluster.id) }) });
+          const complete = messageOf(id, "complete", JSON.stringify({ clusters: clusters.map((cluster) => cluster.id) }));
+          // In one: each write waits for its turn on a server that has other things to do, and the first view waits for the last of them.
+          await stream.write(`${all.join("")}${complete}`);
         }
         while (!stream.aborted && !stream.closed) {
-          const next = waiting.entries().next();
-          if (!next.done) {
-            const [subject, { id, event }] = next.value;
-            waiting.delete(subject);
-            if (mayHear(identity, event)) await stream.writeSSE({ id, event: nameOf(event), data: dataOf(event) });
+          if (waiting.size > 0) {
+            const heard = [...waiting.values()].filter(({ event }) => mayHear(identity, event));
+            waiting.clear();
+            if (heard.length > 0) await stream.write(heard.map(({ id, event }) => messageOf(id, nameOf(event), dataOf(event))).join(""));
             continue;
           }
           const quiet = await new Promise<boolean>((resolve) => {

@@ -11,7 +11,7 @@ export class FeedController implements ReactiveController {
   private current: Connection | null = null;
   private drawnAt = 0;
   private due: ReturnType<typeof setTimeout> | null = null;
-  private state = "";
+  private drawnUrgency = -1;
 
   constructor(
     private readonly host: ReactiveControllerHost,
@@ -51,12 +51,10 @@ export class FeedController implements ReactiveController {
     this.stop = connection.feed.listen(() => this.changed(connection.feed));
   }
 
-  /** What a person waits for shows at once: the first list, a connection lost or back, a state. */
+  /** What a person waits for shows at once. */
   private changed(feed: Feed): void {
-    const states = [...feed.clusters.values()].map(({ id, state, desired, error }) => `${id} ${state} ${desired} ${error?.message ?? ""}`);
-    const state = [feed.state, feed.loaded, ...states, ...[...feed.jobs.values()].map((job) => job.state)].join("\n");
-    const wait = state === this.state ? this.drawnAt + REDRAW_MS - performance.now() : 0;
-    this.state = state;
+    const wait = feed.urgency === this.drawnUrgency ? this.drawnAt + REDRAW_MS - performance.now() : 0;
+    this.drawnUrgency = feed.urgency;
     if (wait <= 0) this.draw(feed);
     else this.due ??= setTimeout(() => this.draw(feed), wait);
   }

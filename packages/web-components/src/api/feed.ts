@@ -27,6 +27,8 @@ export class Feed {
   /** When the server was last heard. */
   heardAt = 0;
   error: ApiError | null = null;
+  /** Grows when something changes that a person waits for: the first list, a connection lost or back, a state. Figures can wait. */
+  urgency = 0;
   private readonly knownClusters = new Map<string, Cluster>();
   private readonly knownJobs = new Map<string, Job>();
   private readonly listeners = new Set<() => void>();
@@ -64,13 +66,25 @@ export class Feed {
 
   /** What an answer to a request says is newer than the last event. */
   note(cluster: Cluster): void {
-    this.knownClusters.set(cluster.id, cluster);
+    this.know(cluster);
     this.tell();
   }
 
   noteJob(job: Job): void {
-    this.knownJobs.set(job.id, job);
+    this.knowJob(job);
     this.tell();
+  }
+
+  private know(cluster: Cluster): void {
+    const before = this.knownClusters.get(cluster.id);
+    const same = before?.state === cluster.state && before.desired === cluster.desired && before.error?.message === cluster.error?.message;
+    if (!same) this.urgency++;
+    this.knownClusters.set(cluster.id, cluster);
+  }
+
+  private knowJob(job: Job): void {
+    if (this.knownJobs.get(job.id)?.state !== job.state) this.urgency++;
+    this.knownJobs.set(job.id, job);
   }
 
   find(idOrName: string): Cluster | undefined {
@@ -111,6 +125,7 @@ export class Feed {
         this.error =
           error instanceof ApiError ? error : new ApiError(0, "The connection to the server is lost", "It is tried again by itself.");
         this.state = this.error.isDenied ? "denied" : "stale";
+        this.urgency++;
         this.tell();
         // A wrong token does not become right by itself.
         if (this.state === "denied") {
@@ -149,6 +164,7 @@ export class Feed {
   private live(): void {
     this.state = "live";
     this.error = null;
+    this.urgency++;
     this.tell();
   }
 
@@ -156,7 +172,7 @@ export class Feed {
     if (id) this.lastId = id;
     const subject = JSON.parse(data) as unknown;
     if (event === "cluster") this.takeCluster(subject as Cluster & { removed?: boolean });
-    else if (event === "job") this.knownJobs.set((subject as Job).id, subject as Job);
+    else if (event === "job") this.knowJob(subject as Job);
     else if (event === "complete") this.takeComplete(subject as { clusters: string[] });
     if (this.loaded && this.state !== "live") this.live();
     this.tell();
@@ -166,9 +182,10 @@ export class Feed {
     if (cluster.removed) {
       this.knownClusters.delete(cluster.id);
       this.recent.drop(cluster.id);
+      this.urgency++;
       return;
     }
-    this.knownClusters.set(cluster.id, cluster);
+    this.know(cluster);
     this.recent.note(cluster);
   }
 
@@ -176,6 +193,7 @@ export class Feed {
     const known = new Set(clusters);
     for (const id of this.knownClusters.keys()) if (!known.has(id)) this.knownClusters.delete(id);
     this.loaded = true;
+    this.urgency++;
     // Not worth an error: the lines then begin with this page.
     void this.api.ask<RecentFigures[]>("/recent").then(
       (figures) => {

@@ -41,10 +41,11 @@ export class OplogClusterCard extends OplogElement {
         padding: 12px 14px;
         display: grid;
         gap: 10px;
+        grid-template-columns: minmax(0, 1fr);
       }
       dl {
         display: grid;
-        grid-template-columns: repeat(auto-fit, minmax(104px, 1fr));
+        grid-template-columns: repeat(auto-fit, minmax(88px, 1fr));
         gap: 8px 12px;
       }
       .name {
@@ -60,6 +61,10 @@ export class OplogClusterCard extends OplogElement {
         display: flex;
         gap: 8px;
         align-items: center;
+      }
+      .rate > svg {
+        flex: 0 1 72px;
+        min-width: 0;
       }
     `,
   ];

@@ -1,4 +1,4 @@
-import type { Cluster, RegistrationInput } from "../api/answers.js";
+import type { Cluster, DoctorCheck, RegistrationInput } from "../api/answers.js";
 
 const HOUR_MS = 3_600_000;
 const GB = 1e9;
@@ -102,6 +102,17 @@ export function problemsOf(values: FormValues, isNew: boolean): Partial<Record<k
   for (const name of ["maxAgeHours", "maxGigabytes", "snapshotEveryHours", "rpoMs", "lagWarningMinutes"] as const) {
     const given = amount(values[name]);
     if (given !== undefined && !(given > 0)) problems[name] = "A number above 0.";
+  }
+  return problems;
+}
+
+/** What the connection test found wrong, beside the address that it is wrong with: the first of each, since what comes after follows from it. */
+export function problemsOfChecks(checks: readonly DoctorCheck[]): Partial<Record<keyof FormValues, string>> {
+  const problems: Partial<Record<keyof FormValues, string>> = {};
+  for (const { check, ok, detail, hint } of checks) {
+    if (ok !== false) continue;
+    const field = check.startsWith("store") ? "storeUri" : "connectionString";
+    problems[field] ??= [detail, hint].filter(Boolean).join(". ");
   }
   return problems;
 }

@@ -6,7 +6,16 @@ import { failureNotice } from "../failure-notice.js";
 import { icon } from "../icons.js";
 import { OplogElement } from "../oplog-element.js";
 import { styles } from "../styles.js";
-import { changeOf, EMPTY_VALUES, FIELD_NAMES, type FormValues, problemsOf, registrationOf, valuesOf } from "./cluster-form-values.js";
+import {
+  changeOf,
+  EMPTY_VALUES,
+  FIELD_NAMES,
+  type FormValues,
+  problemsOf,
+  problemsOfChecks,
+  registrationOf,
+  valuesOf,
+} from "./cluster-form-values.js";
 import { formField } from "./form-field.js";
 
 /**
@@ -235,6 +244,7 @@ export class OplogClusterForm extends OplogElement {
 
   private readonly onTest = async (): Promise<void> => {
     const { connectionString, storeUri, database } = this.values;
+    if (this.readonly || this.busy) return;
     if (!connectionString.trim()) {
       this.problems = { connectionString: "Type the source's address to test it; the stored one is never sent back." };
       this.focusProblem();
@@ -250,6 +260,8 @@ export class OplogClusterForm extends OplogElement {
         ...(storeUri.trim() && { storeUri: storeUri.trim() }),
       };
       this.checks = await this.api.ask<DoctorCheck[]>("/doctor", { method: "POST", body });
+      this.problems = problemsOfChecks(this.checks);
+      if (Object.keys(this.problems).length > 0) this.focusProblem();
     } catch (error) {
       this.fail(error);
     } finally {

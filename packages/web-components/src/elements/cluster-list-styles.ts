@@ -9,8 +9,8 @@ export const clusterListStyles = css`
   }
   .search {
     position: relative;
-    flex: 1 1 200px;
-    max-width: 360px;
+    flex: 1 1 260px;
+    max-width: 400px;
   }
   .search > svg {
     position: absolute;

@@ -5,6 +5,7 @@ export const clusterPageStyles = css`
     display: grid;
     gap: 16px;
     grid-template-columns: minmax(0, 1fr);
+    container-type: inline-size;
   }
   .title {
     gap: 4px 16px;
@@ -34,6 +35,17 @@ export const clusterPageStyles = css`
   .tabs a[aria-current] {
     color: var(--text);
     border-color: var(--accent);
+  }
+  /* There is more to the right: it fades rather than ends. */
+  @container (max-width: 560px) {
+    .tabs {
+      mask-image: linear-gradient(90deg, #000 calc(100% - 32px), transparent);
+    }
+    .tabs::after {
+      content: "";
+      flex: none;
+      width: 24px;
+    }
   }
   .settings {
     max-width: 840px;

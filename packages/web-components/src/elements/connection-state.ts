@@ -17,6 +17,9 @@ export class OplogConnectionState extends OplogElement {
     styles,
     staleBadgeStyles,
     css`
+      [role="status"] {
+        display: flex;
+      }
       .state {
         display: inline-flex;
         gap: 6px;

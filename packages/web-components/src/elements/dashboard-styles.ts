@@ -43,6 +43,19 @@ export const dashboardStyles = css`
     gap: 16px;
     grid-template-columns: minmax(0, 1fr);
   }
+  .with-advice {
+    display: grid;
+    gap: 16px;
+    grid-template-columns: minmax(0, 1fr);
+    align-items: start;
+    max-width: 840px;
+  }
+  @container (min-width: 1100px) {
+    .with-advice {
+      grid-template-columns: minmax(0, 840px) minmax(260px, 400px);
+      max-width: none;
+    }
+  }
   .crumbs {
     display: flex;
     gap: 6px;

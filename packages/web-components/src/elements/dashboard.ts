@@ -10,6 +10,7 @@ import { OplogElement } from "../oplog-element.js";
 import { styles } from "../styles.js";
 import { dashboardStyles } from "./dashboard-styles.js";
 import { mark } from "./mark.js";
+import { registerAdvice } from "./register-advice.js";
 import { CLUSTERS_BASE, clusterHash, parseRoute, type Route } from "./route.js";
 import "./cluster-form.js";
 import "./cluster-list.js";
@@ -134,7 +135,7 @@ export class OplogDashboard extends OplogElement {
 
   private register(): TemplateResult {
     return html`<div class="row spread"><h1>Register a cluster</h1></div>
-      <div class="panel">
+      <div class="with-advice"><div class="panel">
         <oplog-cluster-form
           endpoint=${this.endpoint}
           .getToken=${this.token}
@@ -143,7 +144,8 @@ export class OplogDashboard extends OplogElement {
           @oplog-cancel=${() => this.go("#/")}
           @oplog-cluster-registered=${(event: CustomEvent<Cluster>) => this.go(clusterHash(event.detail.name))}
         ></oplog-cluster-form>
-      </div>`;
+      </div>
+      ${registerAdvice()}</div>`;
   }
 
   private denied(): TemplateResult {

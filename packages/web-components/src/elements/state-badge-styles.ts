@@ -7,6 +7,7 @@ export const stateBadgeStyles = css`
     gap: 6px;
     font-weight: 500;
     white-space: nowrap;
+    vertical-align: middle;
   }
   .state.ok > svg {
     color: var(--ok);

@@ -27,6 +27,7 @@ export class OplogDocumentHistory extends OplogElement {
     eventDetailStyles,
     css`
       :host {
+        container-type: inline-size;
         display: grid;
         gap: 16px;
         grid-template-columns: minmax(0, 1fr);
@@ -39,6 +40,11 @@ export class OplogDocumentHistory extends OplogElement {
       }
       .buttons {
         padding-top: 24px;
+      }
+      @container (max-width: 700px) {
+        .buttons {
+          padding-top: 0;
+        }
       }
       .optional {
         display: none;

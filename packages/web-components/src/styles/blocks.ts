@@ -14,6 +14,8 @@ export const blocks = css`
   .stack {
     display: grid;
     gap: 12px;
+    /* Never wider than its place, whatever is in it. */
+    grid-template-columns: minmax(0, 1fr);
     align-content: start;
   }
   .panel {

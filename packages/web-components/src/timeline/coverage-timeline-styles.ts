@@ -1,6 +1,9 @@
 import { css } from "lit";
 
 export const coverageTimelineStyles = css`
+  :host {
+    container-type: inline-size;
+  }
   .tools {
     display: flex;
     flex-wrap: wrap;
@@ -81,9 +84,10 @@ export const coverageTimelineStyles = css`
     display: flex;
     flex-wrap: wrap;
     justify-content: space-between;
+    align-items: baseline;
     gap: 4px 24px;
     padding-top: 8px;
-    min-height: 48px;
+    min-height: 30px;
   }
   .when {
     display: flex;
@@ -116,19 +120,27 @@ export const coverageTimelineStyles = css`
   .moments ul {
     margin-top: 4px;
     display: grid;
-    grid-template-columns: repeat(auto-fill, minmax(min(100%, 380px), 1fr));
+    grid-template-columns: repeat(auto-fill, minmax(min(100%, 440px), 1fr));
     gap: 0 16px;
   }
   .moments button {
+    display: grid;
+    grid-template-columns: 16px minmax(0, 1fr) auto;
     width: 100%;
-    justify-content: flex-start;
     white-space: normal;
     text-align: start;
     font-weight: 400;
-    gap: 4px 8px;
+    gap: 0 8px;
+    overflow-wrap: anywhere;
   }
   .moments button > :last-child {
-    margin-inline-start: auto;
     white-space: nowrap;
+  }
+  @container (max-width: 460px) {
+    .moments button > :last-child {
+      grid-column: 2;
+      font-size: 12px;
+      line-height: 16px;
+    }
   }
 `;

@@ -1,4 +1,4 @@
-import { html, nothing, type PropertyValues, svg, type TemplateResult } from "lit";
+import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import type { Cluster, Coverage, UnusualMoment } from "../api/answers.js";
 import { ApiError, clusterPath } from "../api/api-client.js";
@@ -12,15 +12,12 @@ import { WidthController } from "../width-controller.js";
 import { coverageTimelineStyles } from "./coverage-timeline-styles.js";
 import { MOMENT_WORDS, momentWords } from "./moment-words.js";
 import { type Standing, standingOf } from "./standing.js";
-import { ticksOf } from "./ticks.js";
+import { drawTimeline, endsOf, legend, momentTime } from "./timeline-drawing.js";
+import { moveOf } from "./timeline-keys.js";
 import { pan, revealing, type ViewWindow, within, zoom } from "./view-window.js";
 
-const HEIGHT = 92;
-/** From top to bottom: marks, base snapshots, what is covered, the axis. */
-const MARK_Y = 4;
-const BAR_Y = 40;
-const BAR_HEIGHT = 24;
-const AXIS_Y = 72;
+/** Until it has been measured. */
+const LEAST_WIDTH = 200;
 
 const HOUR = 3_600_000;
 const SPANS: [string, number][] = [
@@ -98,7 +95,7 @@ export class OplogCoverageTimeline extends OplogElement {
     const view = within(this.view ?? this.bounds, this.bounds);
     return html`
       <div class="tools">${this.tools(view)}</div>
-      ${this.draw(view, coverage)} ${this.readout(coverage)} ${this.hideMoments ? nothing : this.momentList()}
+      ${this.slider(view, coverage)} ${this.readout(coverage)} ${this.hideMoments ? nothing : this.momentList()}
     `;
   }
 
@@ -161,22 +158,9 @@ export class OplogCoverageTimeline extends OplogElement {
     `;
   }
 
-  private draw(view: ViewWindow, coverage: Coverage): TemplateResult {
-    const width = Math.max(200, this.measured.width || 600);
-    const x = (time: number) => ((time - view.from) / (view.to - view.from)) * width;
-    const last = coverage.timelines.length - 1;
-    const ends = coverage.timelines.map(({ to }, index) =>
-      Math.max(millisecondsOf(to.clusterTime), index === last && this.coveredTo ? millisecondsOf(this.coveredTo) : 0),
-    );
-    const bar = (from: number, to: number, least: number) => {
-      const [begin, end] = [Math.max(-2, x(from)), Math.min(width + 2, x(to))];
-      return { x: begin, width: Math.max(least, end - begin) };
-    };
-    const covered = coverage.timelines.map(({ from }, index) => bar(millisecondsOf(from.clusterTime), ends[index]!, 2));
-    const gaps = coverage.gaps.map((gap) => ({ ...bar(millisecondsOf(gap.from.clusterTime), millisecondsOf(gap.to.clusterTime), 6), gap }));
-    const { moment } = this;
-    const at = moment?.time ?? ends[last]!;
-    const words = moment ? `${formatUtc(moment.time)} UTC, ${standingOf(moment.time, coverage, this.coveredTo).words}` : "No moment chosen";
+  private slider(view: ViewWindow, coverage: Coverage): TemplateResult {
+    const { moment, coveredTo, moments } = this;
+    const words = moment ? `${formatUtc(moment.time)} UTC, ${standingOf(moment.time, coverage, coveredTo).words}` : "No moment chosen";
     return html`<div
       class="drawing"
       part="timeline"
@@ -185,7 +169,7 @@ export class OplogCoverageTimeline extends OplogElement {
       aria-label="Coverage of ${this.cluster}"
       aria-valuemin=${Math.round(this.bounds.from)}
       aria-valuemax=${Math.round(this.bounds.to)}
-      aria-valuenow=${Math.round(at)}
+      aria-valuenow=${Math.round(moment?.time ?? endsOf(coverage, coveredTo).at(-1)!)}
       aria-valuetext=${words}
       @keydown=${this.onKey}
       @pointerdown=${this.onDown}
@@ -193,39 +177,8 @@ export class OplogCoverageTimeline extends OplogElement {
       @pointerup=${this.onUp}
       @wheel=${this.onWheel}
     >
-      <svg width=${width} height=${HEIGHT} viewBox="0 0 ${width} ${HEIGHT}" aria-hidden="true">
-        <defs>
-          <pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="hatch" width="2" height="6" /></pattern>
-        </defs>
-        ${ticksOf(view.from, view.to, width / 90).map(
-          ({ time, label }) =>
-            svg`<g class="tick"><line x1=${x(time)} x2=${x(time)} y1=${BAR_Y - 4} y2=${AXIS_Y}/><text x=${x(time)} y=${AXIS_Y + 13}>${label}</text></g>`,
-        )}
-        <line class="rail" x1="0" x2=${width} y1=${BAR_Y + BAR_HEIGHT / 2} y2=${BAR_Y + BAR_HEIGHT / 2} />
-        ${covered.map((one) => svg`<rect class="covered" x=${one.x} y=${BAR_Y} width=${one.width} height=${BAR_HEIGHT} rx="2"/>`)}
-        ${gaps.map(
-          (one) => svg`<g class="gap"><title>Gap: ${one.gap.cause}</title>
-            <rect class="ground" x=${one.x} y=${BAR_Y - 3} width=${one.width} height=${BAR_HEIGHT + 6}/><rect fill="url(#hatch)" x=${one.x} y=${BAR_Y - 3} width=${one.width} height=${BAR_HEIGHT + 6}/></g>`,
-        )}
-        ${coverage.snapshots.map(({ restorableFrom }) => {
-          const at = x(millisecondsOf(restorableFrom));
-          return svg`<g class="snapshot"><title>Base snapshot, ${formatUtc(millisecondsOf(restorableFrom))} UTC</title><path d="M${at - 5} ${BAR_Y - 12}h10v7l-5 5-5-5z"/></g>`;
-        })}
-        ${this.moments.map((one) => this.mark(one, x(momentTime(one))))}
-        ${moment ? svg`<g class="cursor"><line x1=${x(moment.time)} x2=${x(moment.time)} y1="2" y2=${AXIS_Y}/><path d="M${x(moment.time) - 5} 0h10l-5 7z"/></g>` : nothing}
-      </svg>
+      ${drawTimeline({ view, coverage, coveredTo, moments, cursor: moment?.time ?? null, width: Math.max(LEAST_WIDTH, this.measured.width) })}
     </div>`;
-  }
-
-  private mark({ kind }: UnusualMoment, at: number): TemplateResult {
-    const y = MARK_Y + 10;
-    const shape =
-      kind === "drop"
-        ? `M${at - 4} ${y - 4}l8 8m0-8-8 8`
-        : kind === "mass-delete"
-          ? `M${at - 5} ${y + 4}h10l-5-9z`
-          : `M${at - 5} ${y + 4}l4-9 3 5 3-2`;
-    return svg`<path class="mark ${kind}" d=${shape}/>` as unknown as TemplateResult;
   }
 
   private readout(coverage: Coverage): TemplateResult {
@@ -252,7 +205,7 @@ export class OplogCoverageTimeline extends OplogElement {
       <ul>
         ${newest.map(
           (one) => html`<li>
-            <button class="plain" @click=${() => this.choose({ time: momentTime(one), clusterTime: one.before })}>
+            <button class="plain" @click=${() => this.toMark(one)}>
               ${icon(MOMENT_WORDS[one.kind].icon)}<span>${momentWords(one)}</span><span class="muted">${formatUtc(one.at)} UTC</span>
             </button>
           </li>`,
@@ -304,47 +257,28 @@ export class OplogCoverageTimeline extends OplogElement {
 
   private readonly onKey = (event: KeyboardEvent): void => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const view = this.view ?? this.bounds;
-    const time = this.moment?.time ?? (view.from + view.to) / 2;
-    const step = (view.to - view.from) / (event.shiftKey ? 10 : 100);
-    const go = (to: number) => this.choose({ time: Math.round(Math.min(Math.max(to, this.bounds.from), this.bounds.to)) });
-    const look = (next: ViewWindow) => {
-      this.follows = false;
-      this.view = next;
-    };
-    const keys = new Map<string, () => void>([
-      ["ArrowLeft", () => go(time - step)],
-      ["ArrowRight", () => go(time + step)],
-      ["Home", () => go(millisecondsOf(this.coverage!.timelines[0]!.from.clusterTime))],
-      ["End", () => go(millisecondsOf(this.coveredTo ?? this.coverage!.timelines.at(-1)!.to.clusterTime))],
-      ["PageUp", () => look(pan(view, view.from - view.to, this.bounds))],
-      ["PageDown", () => look(pan(view, view.to - view.from, this.bounds))],
-      ["+", () => look(zoom(view, 0.5, time, this.bounds))],
-      ["=", () => look(zoom(view, 0.5, time, this.bounds))],
-      ["-", () => look(zoom(view, 2, time, this.bounds))],
-      ["n", () => this.toMark(this.moments.find((one) => momentTime(one) > time))],
-      ["p", () => this.toMark([...this.moments].reverse().find((one) => momentTime(one) < time))],
-    ]);
-    const act = keys.get(event.key);
-    if (!act) return;
+    const move = moveOf(event.key, event.shiftKey, {
+      view: this.view ?? this.bounds,
+      bounds: this.bounds,
+      cursor: this.moment?.time ?? null,
+      first: millisecondsOf(this.coverage!.timelines[0]!.from.clusterTime),
+      last: millisecondsOf(this.coveredTo ?? this.coverage!.timelines.at(-1)!.to.clusterTime),
+      marks: this.moments.map(momentTime),
+    });
+    if (!move) return;
     event.preventDefault();
-    act();
+    if (move.kind === "cursor") this.choose({ time: move.time });
+    else if (move.kind === "mark") this.toMark(this.moments[move.index]!);
+    else {
+      this.follows = false;
+      this.view = move.view;
+    }
   };
 
-  private toMark(moment: UnusualMoment | undefined): void {
-    if (moment) this.choose({ time: momentTime(moment), clusterTime: moment.before });
+  private toMark(moment: UnusualMoment): void {
+    this.choose({ time: momentTime(moment), clusterTime: moment.before });
   }
 }
-
-/** Where its mark is: at the moment before it. */
-const momentTime = ({ before }: UnusualMoment): number => millisecondsOf(before);
-
-const legend = ({ gaps, snapshots }: Coverage, moments: readonly UnusualMoment[]): TemplateResult => html`<span class="legend">
-  <span><svg width="14" height="10" aria-hidden="true"><rect class="covered" width="14" height="10" rx="2" /></svg>covered</span>
-  ${snapshots.length > 0 ? html`<span><svg width="12" height="12" aria-hidden="true"><path class="snapshot" d="M1 0h10v7l-5 5-5-5z" /></svg>base snapshot</span>` : nothing}
-  ${gaps.length > 0 ? html`<span><svg width="14" height="10" aria-hidden="true"><rect class="gap" x=".5" y=".5" width="13" height="9" /></svg>gap</span>` : nothing}
-  ${[...new Set(moments.map(({ kind }) => kind))].map((kind) => html`<span>${icon(MOMENT_WORDS[kind].icon)}${MOMENT_WORDS[kind].words}</span>`)}
-</span>`;
 
 declare global {
   interface HTMLElementTagNameMap {
