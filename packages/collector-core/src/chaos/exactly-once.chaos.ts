@@ -18,8 +18,8 @@ import { mark } from "./source-marks.js";
 
 /** Of object storage and of entries fewer: what they share with the others those show. */
 const EVENTS: Record<Sink, number> = {
-  mongodb: scaled(10_000, 200_000),
-  file: scaled(10_000, 200_000),
+  mongodb: scaled(5_000, 200_000),
+  file: scaled(5_000, 200_000),
   entries: scaled(2_500, 100_000),
   s3: scaled(2_500, 50_000),
 };

@@ -18,7 +18,7 @@ import { record } from "./results.js";
 import { CHAOS_SEED, FULL, scaled } from "./scale.js";
 import { mark } from "./source-marks.js";
 
-const ROUNDS = scaled(2, 10);
+const ROUNDS = scaled(1, 10);
 const NAME = "contested";
 
 describe.concurrent.each<Sink>(["file", "mongodb"])("two collectors at once on one log in a %s store", (sink) => {
