@@ -123,6 +123,9 @@ test("a change changes what it names and nothing else, also of a collector that 
     expect(answer.retention).toEqual(expected.retention);
   }
   expect(await running()).toMatchObject(expected);
+  const impossible = await api.ask("admin", "PATCH", "/api/clusters/changed", { capture: "oplog" });
+  expect([impossible.status, await impossible.text()]).toEqual([422, expect.stringContaining('"field":"capture"')]);
+  expect(await running()).toMatchObject(expected);
   expect((await api.ask("admin", "DELETE", "/api/clusters/changed")).status).toBe(202);
 });
 
@@ -277,6 +280,8 @@ test("who may see some clusters only: no figures, jobs or names of others, and n
   for (const method of ["GET", "DELETE"]) expect((await api.ask("limited", method, `/api/jobs/${id}`)).status).toBe(404);
   expect(await (await api.ask("limited", "GET", "/api/jobs")).text()).not.toContain("idle");
   expect((await api.ask("limited", "GET", "/api/jobs?cluster=idle")).status).toBe(404);
+  // Only under the name that it is for: which is taken here.
+  expect((await api.ask("limited", "POST", "/api/clusters", api.registration("mine"))).status).toBe(409);
   for (const name of ["idle", "new"]) expect((await api.ask("limited", "POST", "/api/clusters", api.registration(name))).status).toBe(403);
   expect((await api.ask("limited", "POST", "/api/rotate-key")).status).toBe(403);
   const stream = (await api.ask("limited", "GET", "/api/stream")).body!.getReader();

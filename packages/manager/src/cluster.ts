@@ -47,6 +47,8 @@ export interface Cluster extends Registration {
   acceptGap: boolean;
   status: ClusterStatus;
   log: LogSummary | null;
+  /** When something else than its collector last wrote to its log: a base snapshot, by whichever node. */
+  logChangedAt?: Date;
   createdAt: Date;
   updatedAt: Date;
 }

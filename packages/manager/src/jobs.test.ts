@@ -37,6 +37,19 @@ const ended = (job: Job) =>
     return now.state !== "running" ? now : null;
   });
 
+/** A base snapshot is complete once the log has got past it: of a source that is written to at once, of an idle one with a checkpoint or two, each 10 s. */
+async function taken(source: Db, take: () => Promise<Job>): Promise<Job> {
+  const pulse = source.collection<{ _id: number; beats: number }>("pulse");
+  const beat = () => pulse.updateOne({ _id: 0 }, { $inc: { beats: 1 } }, { upsert: true });
+  await beat();
+  const { id } = await take();
+  return waitFor("the snapshot to be taken", async () => {
+    await beat();
+    const now = await manager.job(id);
+    return now.state !== "running" ? now : null;
+  });
+}
+
 /** Runs a write, and waits until what it did is covered: only then does `now` reach to it. */
 async function covered(name: string, source: Db, write: Document): Promise<void> {
   const { operationTime } = await source.command({ ...write, writeConcern: { w: "majority" } });
@@ -58,26 +71,26 @@ test("snapshot, verify and restore are jobs: with a plan, a result, and a place 
   await shows(manager, "shop", "running", ({ state }) => state === "running");
   const told: Job[] = [];
   manager.subscribe((event) => event.kind === "job" && told.push(event.job));
-  const snapshot = await ended(await manager.snapshot("shop"));
+  const snapshot = await taken(source, () => manager.snapshot("shop"));
   expect(snapshot).toMatchObject({
     state: "done",
     error: null,
-    result: { documents: 2, restorableFrom: expect.stringMatching(/^\d+,\d+$/) },
+    result: { documents: 3, restorableFrom: expect.stringMatching(/^\d+,\d+$/) },
   });
   expect(told.map(({ state }) => state)).toEqual(expect.arrayContaining(["running", "done"]));
   await orders.updateOne({ _id: 2 }, { $set: { n: 1 } });
   await covered("shop", source, { insert: "orders", documents: [{ _id: 3 }] });
   expect(await ended(await manager.verify("shop"))).toMatchObject({ state: "done", result: { ok: true, bad: null } });
   const { snapshots } = await manager.coverage("shop");
-  expect(snapshots).toMatchObject([{ documents: 2 }]);
+  expect(snapshots).toMatchObject([{ documents: 3 }]);
 
   const request = { to: "now", target: target.uri };
   const plan = await manager.plan("shop", request);
-  expect(plan.collections).toMatchObject([{ namespace: `${source.databaseName}.orders`, documents: 2 }]);
+  expect(plan.collections).toMatchObject([{ namespace: `${source.databaseName}.orders`, documents: 2 }, { documents: 1 }]);
   expect(await ended(await manager.restore("shop", request))).toMatchObject({
     state: "done",
     request: { to: "now" },
-    result: { documents: 2 },
+    result: { documents: 3 },
   });
   await using client = new MongoClient(target.uri);
   expect(await client.db(source.databaseName).collection<{ _id: number }>("orders").find().sort({ _id: 1 }).toArray()).toEqual([
@@ -119,7 +132,7 @@ test("a restore is cancelled while it applies the log, and goes on with resume",
   const { databaseName: database } = source;
   await manager.register({ ...{ name: "shop", connectionString: installation.uri, storeUri: installation.storeUri, database }, rpoMs: 50 });
   await shows(manager, "shop", "running", ({ state }) => state === "running");
-  expect(await ended(await manager.snapshot("shop"))).toMatchObject({ state: "done" });
+  expect(await taken(source, () => manager.snapshot("shop"))).toMatchObject({ state: "done" });
   for (const name of ["a", "b", "c"]) await source.createCollection(name);
   await covered("shop", source, { insert: "d", documents: [{}] });
   await using proxy = await startProxy({ target: { port: target.member(0).port } });
@@ -135,7 +148,47 @@ test("a restore is cancelled while it applies the log, and goes on with resume",
   const names = async () => (await client.db(database).listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name).sort();
   expect(await names()).not.toContain("c");
   expect(await ended(await manager.restore("shop", request))).toMatchObject({ state: "done" });
-  expect(await names()).toEqual(["a", "b", "c", "d"]);
+  expect(await names()).toEqual(["a", "b", "c", "d", "pulse"]);
+});
+
+test("a second base snapshot of a cluster is refused while one is taken, by whichever server", async () => {
+  const cluster = { id: "x", name: "shop" };
+  let end: () => void = () => {};
+  const work = () => new Promise<void>((resolve) => (end = resolve));
+  const here = new Jobs(installation.metadata, manager.node, () => {});
+  const there = new Jobs(installation.metadata, "elsewhere", () => {});
+  const { id } = await here.start("snapshot", cluster, {}, work);
+  await expect(there.start("snapshot", cluster, {}, work)).rejects.toMatchObject({ code: "CONFLICT" });
+  await here.start("verify", cluster, {}, async () => {});
+  await here.start("snapshot", { id: "y", name: "other" }, {}, async () => {});
+  end();
+  await waitFor("its end", async () => (await here.get(id)).state === "done");
+  await there.start("snapshot", cluster, {}, async () => {});
+});
+
+test("a job that others took for gone ends, and what they said of it stands; a server does not take its own new jobs for gone", async () => {
+  const jobs = new Jobs(installation.metadata, "slow", () => {});
+  let aborted = false;
+  const untilAborted = (_: unknown, signal: AbortSignal) =>
+    new Promise<void>((resolve) =>
+      signal.addEventListener("abort", () => {
+        aborted = true;
+        resolve();
+      }),
+    );
+  const { id } = await jobs.start("verify", { id: "x", name: "x" }, {}, untilAborted);
+  await new Jobs(installation.metadata, "another", () => {}).endOrphans(() => false);
+  expect(await jobs.get(id)).toMatchObject({ state: "failed", error: { code: "INTERRUPTED" } });
+  await waitFor("the work to end", () => aborted);
+  await jobs.end(5_000);
+  expect(await jobs.get(id)).toMatchObject({ state: "failed", error: { code: "INTERRUPTED" } });
+
+  for (let n = 0; n < 20; n++) {
+    const starting = jobs.start("verify", { id: "x", name: "x" }, {}, untilAborted);
+    for (let looks = 0; looks < 3; looks++) await jobs.endOrphans(() => true);
+    expect(await jobs.get((await starting).id)).toMatchObject({ state: "running" });
+  }
+  await jobs.end(5_000);
 });
 
 test("what a job's work throws is its error", async () => {
@@ -180,10 +233,12 @@ test("housekeeping takes the snapshots that are due and removes what is no longe
     takeSnapshot: (due) => jobs.start("snapshot", due, { scheduled: true }, snapshotWork(locations, due)),
     onPruned: async () => void pruned++,
   });
-  await housekeeping.round();
-  await housekeeping.round(); // busy: nothing twice
-  const [taken] = await jobs.list();
-  expect(await ended(taken!)).toMatchObject({ kind: "snapshot", state: "done" });
+  const scheduled = async () => {
+    await housekeeping.round();
+    await housekeeping.round(); // busy: nothing twice
+    return (await jobs.list())[0]!;
+  };
+  expect(await taken(source, scheduled)).toMatchObject({ kind: "snapshot", state: "done" });
   expect(await jobs.list()).toHaveLength(1);
   for (let n = 0; n < 3; n++) await write();
 

@@ -1,5 +1,5 @@
 import { describeError, OplogError } from "@oplog-collector/collector-core";
-import { type Collection, type Db, ObjectId } from "mongodb";
+import { type Collection, type Db, MongoServerError, ObjectId } from "mongodb";
 import { settled } from "./patience.js";
 
 export type JobKind = "snapshot" | "verify" | "restore";
@@ -25,6 +25,8 @@ export interface Job {
 /** How long the history is kept. */
 const HISTORY_SECONDS = 90 * 24 * 3600;
 
+const DUPLICATE_KEY = 11000;
+
 /** Progress is written at most this often. */
 const PROGRESS_WRITE_MS = 1_000;
 
@@ -47,6 +49,9 @@ export class Jobs {
   async prepare(): Promise<void> {
     await this.jobs.createIndex({ startedAt: 1 }, { expireAfterSeconds: HISTORY_SECONDS });
     await this.jobs.createIndex({ cluster: 1, startedAt: -1 });
+    // Two base snapshots of one cluster at a time would write into the same one.
+    const one = { state: "running", kind: "snapshot" };
+    await this.jobs.createIndex({ cluster: 1, kind: 1 }, { name: "one_snapshot_at_a_time", unique: true, partialFilterExpression: one });
   }
 
   /** Jobs of nodes that do not live any more can't end by themselves. */
@@ -78,9 +83,21 @@ export class Jobs {
       ...{ error: null, node: this.node, startedAt: new Date(), endedAt: null },
     };
     const { id, ...stored } = job;
-    await this.jobs.insertOne({ _id, ...stored });
     const stop = new AbortController();
-    this.running.set(id, { stop, done: this.run({ ...job }, work, stop) });
+    // Known before it is written down: else our own look for orphans could take it for one.
+    let begun: () => void = () => {};
+    this.running.set(id, { stop, done: new Promise((resolve) => (begun = resolve)) });
+    try {
+      await this.jobs.insertOne({ _id, ...stored });
+    } catch (error) {
+      this.running.delete(id);
+      if (error instanceof MongoServerError && error.code === DUPLICATE_KEY)
+        throw new OplogError("CONFLICT", `A base snapshot of ${cluster.name} is being taken already`, {
+          hint: "Wait for its job to end, or cancel it.",
+        });
+      throw error;
+    }
+    void this.run({ ...job }, work, stop).finally(begun);
     this.onChange(job);
     return job;
   }
@@ -122,11 +139,16 @@ export class Jobs {
 
   private async run(job: Job, work: JobWork, stop: AbortController): Promise<void> {
     const _id = new ObjectId(job.id);
+    let givenUp = false;
     const watch = setInterval(() => {
       this.onChange(job);
       void this.jobs
         .findOneAndUpdate({ _id }, { $set: { progress: job.progress } })
-        .then((stored) => stored?.cancel && stop.abort())
+        .then((stored) => {
+          // Others took us for gone, and whoever asked may have begun it again meanwhile.
+          givenUp = stored !== null && stored.state !== "running";
+          if (stored?.cancel || givenUp) stop.abort();
+        })
         .catch(() => {}); // written again in a second
     }, PROGRESS_WRITE_MS);
     try {
@@ -140,8 +162,10 @@ export class Jobs {
     } finally {
       clearInterval(watch);
       job.endedAt = new Date();
+      // What others have said of it stands, unless it came to its end all the same.
+      const filter = givenUp && job.state === "cancelled" ? { _id, state: "running" as const } : { _id };
       const { state, result, error, progress, endedAt } = job;
-      await this.jobs.updateOne({ _id }, { $set: { state, result, error, progress, endedAt } }).catch(() => {}); // another node ends it as an orphan
+      await this.jobs.updateOne(filter, { $set: { state, result, error, progress, endedAt } }).catch(() => {}); // another node ends it as an orphan
       this.running.delete(job.id);
       this.onChange(job);
     }

@@ -1,12 +1,12 @@
 import { describeError } from "@oplog-collector/collector-core";
 import type { Logger } from "pino";
-import type { Cluster, ClusterStatus } from "./cluster.js";
+import type { Cluster } from "./cluster.js";
 import { LogReader } from "./log-reader.js";
 import type { LogSummary } from "./log-summary.js";
 import { Repeat } from "./repeat.js";
 import type { StoreLocations } from "./store-locations.js";
 
-/** A log of which its collector says nothing new: something else may have changed it, a command on the store or a job of another server. */
+/** A log of which its collector says nothing new: something else may have changed it, as a command on the store does. */
 const QUIET_INTERVAL_MS = 60_000;
 
 /** Often enough for sizes and first events; what changes by the second is in the collector's own report. */
@@ -47,12 +47,6 @@ export class LogWatch {
     await this.read(cluster);
   }
 
-  /** With the next round: something else than its collector has written to it. */
-  readSoon(cluster: string): void {
-    const known = this.readers.get(cluster);
-    if (known) known.said = "";
-  }
-
   private async round(): Promise<void> {
     const owned = this.options.owned();
     for (const id of this.readers.keys()) if (!owned.some((cluster) => cluster.id === id)) this.readers.delete(id);
@@ -62,16 +56,21 @@ export class LogWatch {
       );
   }
 
-  private isDue({ id, storeUri, status }: Cluster): boolean {
-    const known = this.readers.get(id);
-    return !known || known.storeUri !== storeUri || known.said !== saidOf(status) || performance.now() - known.readAt > QUIET_INTERVAL_MS;
+  private isDue(cluster: Cluster): boolean {
+    const known = this.readers.get(cluster.id);
+    return (
+      !known ||
+      known.storeUri !== cluster.storeUri ||
+      known.said !== saidOf(cluster) ||
+      performance.now() - known.readAt > QUIET_INTERVAL_MS
+    );
   }
 
   private async read(cluster: Cluster): Promise<void> {
     const { id, name, storeUri } = cluster;
     const known = this.readers.get(id);
     const reader = known?.storeUri === storeUri ? known.reader : new LogReader();
-    const state = { reader, storeUri, said: saidOf(cluster.status), readAt: performance.now() };
+    const state = { reader, storeUri, said: saidOf(cluster), readAt: performance.now() };
     this.readers.set(id, state);
     try {
       const summary = await this.options.locations.use(storeUri, (location) => reader.read(location, name));
@@ -83,6 +82,6 @@ export class LogWatch {
   }
 }
 
-/** What of a collector's words tells that its log is another one than before. */
-const saidOf = ({ fence, generation, report }: ClusterStatus): string =>
-  [fence, generation, report?.state, report?.storedBytes, report?.events].join(" ");
+/** What tells that a cluster's log is another one than before. */
+const saidOf = ({ status: { fence, generation, report }, logChangedAt }: Cluster): string =>
+  [fence, generation, report?.state, report?.storedBytes, report?.events, logChangedAt?.getTime()].join(" ");

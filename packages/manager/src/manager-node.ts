@@ -72,7 +72,8 @@ export class ManagerNode {
     const owned = () => this.supervisor.owned.flatMap((id) => known.find(id) ?? []);
     this.watch = new LogWatch({ locations, owned, onSummary: ({ id }, summary) => registry.summarize(id, summary), logger });
     known.subscribe((event) => {
-      if (event.kind === "job" && event.job.kind === "snapshot" && event.job.state === "done") this.watch.readSoon(event.job.cluster);
+      if (event.kind === "job" && event.job.kind === "snapshot" && event.job.state === "done")
+        void registry.logChanged(event.job.cluster).catch(() => {}); // then it is seen with the next look at a quiet log
     });
     const takeSnapshot = (cluster: Cluster) => jobs.start("snapshot", cluster, { scheduled: true }, snapshotWork(locations, cluster));
     const onPruned = (cluster: Cluster) => this.watch.refresh(cluster);

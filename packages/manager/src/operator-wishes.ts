@@ -4,7 +4,7 @@ import { shouldRun } from "./cluster-plan.js";
 import type { ClusterView } from "./cluster-view.js";
 import type { Leases } from "./lease.js";
 import type { RegisteredClusters } from "./registered-clusters.js";
-import { type RegistrationChange, type RegistrationInput, readRegistration, readRegistrationChange } from "./registration.js";
+import { checkScope, type RegistrationChange, type RegistrationInput, readRegistration, readRegistrationChange } from "./registration.js";
 import type { KeyRotation, Registry } from "./registry.js";
 import type { SecretBox } from "./secrets.js";
 
@@ -30,7 +30,9 @@ export class OperatorWishes {
   }
 
   async change(id: string, change: RegistrationChange): Promise<ClusterView> {
-    return this.wished(await this.registry.change(id, readRegistrationChange(change)));
+    const changed = readRegistrationChange(change);
+    checkScope({ ...(await this.registry.get(id)), ...changed });
+    return this.wished(await this.registry.change(id, changed));
   }
 
   async start(id: string, { acceptGap = false }: { acceptGap?: boolean }): Promise<ClusterView> {

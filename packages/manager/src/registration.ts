@@ -97,7 +97,19 @@ export function readRegistration(given: unknown): Registration {
   tryField("startFrom", () => parseStartPoint(registration.startFrom));
   tryField("database", () => registration.database !== null && checkCapturedDatabase(registration.database));
   checkUris(registration);
+  checkScope(registration);
   return registration;
+}
+
+/** Throws `BAD_INPUT` for settings of which each is good, but not together. */
+export function checkScope({ capture, database }: Pick<Registration, "capture" | "database">): void {
+  if (capture === "oplog" && database !== null)
+    throw new InvalidFields([
+      {
+        field: "capture",
+        problem: "The raw oplog can only be captured whole, not for one database: use change-stream or auto, or leave out database",
+      },
+    ]);
 }
 
 export function readRegistrationChange(given: unknown): Partial<Registration> {

@@ -123,6 +123,11 @@ export class Registry {
     await this.clusters.updateOne({ _id: new ObjectId(id) }, { $set: { log } });
   }
 
+  /** Something else than its collector wrote to its log: its owner is to look at it again. */
+  async logChanged(id: string): Promise<void> {
+    await this.clusters.updateOne({ _id: new ObjectId(id) }, { $currentDate: { logChangedAt: true } });
+  }
+
   /** The gap was stored: once is enough. */
   async gapAccepted(id: string, generation: number): Promise<void> {
     await this.clusters.updateOne({ _id: new ObjectId(id), generation }, { $set: { acceptGap: false } }, MAJORITY);

@@ -71,6 +71,7 @@ test(
       ...Object.fromEntries(strokes),
       clusters: CLUSTERS,
       "events, each in its log once": events,
+      "slowest end in order of a server, ms": Math.round(Math.max(...ending)),
       seed: CHAOS_SEED,
     });
   },
