@@ -86,7 +86,7 @@ test("snapshot, verify and restore are jobs: with a plan, a result, and a place 
 
   const request = { to: "now", target: target.uri };
   const plan = await manager.plan("shop", request);
-  expect(plan.collections).toMatchObject([{ namespace: `${source.databaseName}.orders`, documents: 2 }, { documents: 1 }]);
+  expect(plan.collections).toContainEqual(expect.objectContaining({ namespace: `${source.databaseName}.orders`, documents: 2 }));
   expect(await ended(await manager.restore("shop", request))).toMatchObject({
     state: "done",
     request: { to: "now" },

@@ -36,7 +36,8 @@ export class OperatorWishes {
   }
 
   async start(id: string, { acceptGap = false }: { acceptGap?: boolean }): Promise<ClusterView> {
-    const cluster = await this.registry.get(id);
+    // An error shows before it is written: who sees it may start at once.
+    const cluster = this.options.known.newest(await this.registry.get(id));
     refuseWhileRemoved(cluster);
     if (shouldRun(cluster)) throw new OplogError("CONFLICT", `${cluster.name} runs already`, { hint: "Stop it first to start it anew." });
     return this.wished(await this.registry.want(cluster.id, "running", { acceptGap }));

@@ -56,6 +56,11 @@ export class RegisteredClusters {
     return shown.view;
   }
 
+  /** What was read just now, with what this node's own collector has said since the last that was written. */
+  newest(read: Cluster): Cluster {
+    return newerOf(this.clusters.get(read.id), read);
+  }
+
   /** Returns them with the newest words of this node's own collectors. */
   looked({ clusters, owners }: Look): Cluster[] {
     const before = this.clusters;
