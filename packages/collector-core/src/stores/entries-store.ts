@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import type { Collection, Db, MongoServerError } from "mongodb";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import type { ClientSession, Collection, Db, MongoServerError } from "mongodb";
 import { OplogError } from "../errors.js";
 import { documentsIn, rawValue } from "../raw-bson.js";
 import { runWithDocuments } from "../raw-command.js";
@@ -8,7 +8,7 @@ import { AppendSessions } from "./append-sessions.js";
 import { damagedSegment } from "./damaged-segment.js";
 import { isDuplicateKey } from "./duplicate-key.js";
 import { CHECKPOINTS_PREFIX, MongodbStore, SEGMENTS_PREFIX, type SegmentDocument } from "./mongodb-store.js";
-import { entryDocument, entryId } from "./stored-entry.js";
+import { type EntryForm, entryDocuments, entryId } from "./stored-entry.js";
 
 /** Beside the entries, `oplogs_<log>`: what else belongs to the log's segments. */
 export const ENTRIES_SEGMENTS_SUFFIX = ".segments";
@@ -39,11 +39,19 @@ const INDEXES = [
   { key: { segment: 1, i: 1 }, name: "segment" },
 ] as const;
 
-/** A cut of a segment's payload into the documents of its entries. */
+/** Sent in one command: so the documents of the next ones are made while the server is at these. Few enough for that, and enough for its work to count. */
+const EVENTS_AT_ONCE = 1_000;
+
+/** Far below the 48 MB of a command, with everything in an entry twice. */
+const EVENT_BYTES_AT_ONCE = 8 * 1024 * 1024;
+
+/** A segment's events, as entries. */
 interface Entries {
-  documents: Buffer[];
+  events: Buffer[];
   /** They hold the whole payload: nothing of it is kept beside them. */
   whole: boolean;
+  /** Their documents, some at a time, made when asked for. */
+  documents(): Iterable<Buffer>;
 }
 
 /**
@@ -77,8 +85,8 @@ export class EntriesStore extends MongodbStore {
     if (!entries) return super.append(segment);
     if (!this.#indexed) await this.#entries.createIndexes([...INDEXES]);
     this.#indexed = true;
-    const document = entries.whole ? { ...this.summaryOf(segment), entries: entries.documents.length } : await this.prepare(segment);
-    return this.commit(document, () => this.#insertAtOnce(document, entries.documents));
+    const document = entries.whole ? { ...this.summaryOf(segment), entries: entries.events.length } : await this.prepare(segment);
+    return this.commit(document, () => this.#insertAtOnce(document, entries));
   }
 
   override async remove(upTo?: number): Promise<void> {
@@ -100,15 +108,18 @@ export class EntriesStore extends MongodbStore {
   protected override async payloadOf(document: SegmentDocument, hash: Buffer): Promise<Buffer | null> {
     if (document.entries === undefined) return super.payloadOf(document, hash);
     const found = await this.#entries
-      .find({ segment: document._id, seal: sealOf(hash) }, { raw: true, sort: { i: 1 }, projection: { _id: 0, event: 1 } })
+      .find(
+        { segment: document._id, seal: sealOf(hash) },
+        { raw: true, sort: { i: 1 }, projection: { _id: 0, event: 1 }, batchSize: document.entries + 1 },
+      )
       .toArray();
-    const events = found.map((entry) => rawValue(Buffer.from(entry as unknown as Uint8Array), "event")?.bytes.subarray(5));
+    const events = found.map((entry) => rawValue(viewOf(entry as unknown as Uint8Array), "event")?.bytes.subarray(5));
     if (events.length === document.entries && events.every((event) => event !== undefined)) return Buffer.concat(events as Buffer[]);
     if (!(await this.isThere(document._id))) return null; // removed by retention meanwhile
     throw damagedSegment(document._id, `has ${events.length} of its ${document.entries} entries`);
   }
 
-  async #insertAtOnce(document: SegmentDocument, entries: Buffer[]): Promise<boolean> {
+  async #insertAtOnce(document: SegmentDocument, entries: Entries): Promise<boolean> {
     const startedAt = Date.now();
     for (let [ended, cleaned] = [false, false]; ; ) {
       try {
@@ -130,14 +141,19 @@ export class EntriesStore extends MongodbStore {
   }
 
   /** False when the number is taken. */
-  async #tryInsert(document: SegmentDocument, entries: Buffer[]): Promise<boolean> {
+  async #tryInsert(document: SegmentDocument, entries: Entries): Promise<boolean> {
     const session = await this.#sessions.current();
     try {
       session.startTransaction();
-      await this.segments.insertOne(document, { session });
-      const command = { insert: this.#entries.collectionName };
-      const { writeErrors } = await runWithDocuments(this.db, command, { name: "documents", chunks: entries }, { session });
-      if (writeErrors) throw new EntryTaken(document._id, writeErrors[0]);
+      let underWay: Promise<unknown> = this.segments.insertOne(document, { session });
+      underWay.catch(() => {}); // thrown where it is awaited
+      for (const documents of entries.documents()) {
+        await underWay;
+        underWay = this.#insertEntries(document._id, documents, session);
+        underWay.catch(() => {});
+        await nextTurn(); // it is sent before the next ones are made
+      }
+      await underWay;
       await session.commitTransaction();
       return true;
     } catch (error) {
@@ -145,6 +161,12 @@ export class EntriesStore extends MongodbStore {
       if (isDuplicateKey(error)) return false;
       throw error;
     }
+  }
+
+  async #insertEntries(number: number, documents: Buffer, session: ClientSession): Promise<void> {
+    const command = { insert: this.#entries.collectionName };
+    const { writeErrors } = await runWithDocuments(this.db, command, { name: "documents", chunks: [documents] }, { session });
+    if (writeErrors) throw new EntryTaken(number, writeErrors[0]);
   }
 
   /** A removal that did not come to its end leaves entries of segments that are gone. */
@@ -172,6 +194,8 @@ const lockedByAnother = (number: number, cause: unknown) =>
     hint: "It is tried again. The server ends that append by itself within 90 seconds.",
   });
 
+const viewOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer => Buffer.from(buffer, byteOffset, byteLength);
+
 const sealOf = (hash: Buffer): Buffer => hash.subarray(0, SEAL_BYTES);
 
 /** Null for a segment whose payload is not the events of a source. */
@@ -181,11 +205,19 @@ async function entriesOf(segment: SealedSegment): Promise<Entries | null> {
   const events = await eventsIn(segment);
   if (!events?.length || !events.every((event) => entryId(event, format))) return null;
   const whole = codec === "none" && events.every((event) => event.length <= LARGEST_EVENT_BYTES);
+  const form: EntryForm = { whole, largest: LARGEST_FIELD_BYTES };
   const seal = sealOf(segment.hash);
-  const documents = events.map((event, index) =>
-    entryDocument(event, format, { segment: segment.number, index, seal }, { whole, largest: LARGEST_FIELD_BYTES }),
-  );
-  return { documents, whole };
+  return {
+    events,
+    whole,
+    *documents() {
+      for (let first = 0, end = 0; first < events.length; first = end) {
+        for (let bytes = 0; end < events.length && end - first < EVENTS_AT_ONCE && bytes < EVENT_BYTES_AT_ONCE; end++)
+          bytes += events[end]!.length;
+        yield entryDocuments(events.slice(first, end), format, { segment: segment.number, index: first, seal }, form);
+      }
+    },
+  };
 }
 
 /** Null when they can't be read: what a store is given it keeps, whatever it is. */

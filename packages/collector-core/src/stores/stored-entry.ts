@@ -1,4 +1,4 @@
-import { document, element, stringElement } from "../bson-writer.js";
+import { stringValue } from "../bson-writer.js";
 import { BSON_TYPE, rawElements, rawString, rawValue } from "../raw-bson.js";
 import type { EventFormat } from "../segment.js";
 
@@ -32,50 +32,72 @@ export function entryId(event: Buffer, format: EventFormat): { type: number; byt
   return id?.type === (format === "oplog-entry" ? BSON_TYPE.timestamp : BSON_TYPE.document) ? id : undefined;
 }
 
-/**
- * The document of one event: what people query by, and where it belongs. With `whole`, the event's own bytes as well: they are what is read
- * back, so no field beside them has to be exact. Without, what is larger than `largest` is left out of what people query by.
- */
-export function entryDocument(
-  event: Buffer,
-  format: EventFormat,
-  place: EntryPlace,
-  { whole, largest }: { whole: boolean; largest: number },
-): Buffer {
+export interface EntryForm {
+  /** With the event's own bytes: they are what is read back, so no field beside them has to be exact. */
+  whole: boolean;
+  /** A field that is larger is left out of what people query by: without the event's bytes, which are kept elsewhere. */
+  largest: number;
+}
+
+/** Beyond the event's own bytes, for names that are longer than the server's, and for where it stands. */
+const NAMES_BYTES = 512;
+
+/** The documents of some events, one after another: what people query by, and where each belongs. The first of them has that place. */
+export function entryDocuments(events: readonly Buffer[], format: EventFormat, place: EntryPlace, form: EntryForm): Buffer {
+  const room = events.reduce((sum, { length }) => sum + NAMES_BYTES + (form.whole ? 2 : 1) * length, 0);
+  const out = Buffer.allocUnsafe(room);
+  let at = 0;
+  for (const [index, event] of events.entries()) at = writeEntry(out, at, event, format, { ...place, index: place.index + index }, form);
+  return out.subarray(0, at);
+}
+
+/** Written in place: at tens of thousands of events a second, a buffer for each field would be most of the work. */
+function writeEntry(out: Buffer, start: number, event: Buffer, format: EventFormat, place: EntryPlace, form: EntryForm): number {
+  let at = start + 4;
+  const name = (type: number, text: string) => {
+    out[at] = type;
+    at += 1 + out.write(text, at + 1, "latin1");
+    out[at++] = 0;
+  };
+  const value = (type: number, text: string, from: Buffer, begin = 0, end = from.length) => {
+    name(type, text);
+    at += from.copy(out, at, begin, end);
+  };
+  const number = (text: string, n: number) => {
+    name(BSON_TYPE.double, text);
+    at = out.writeDoubleLE(n, at);
+  };
+  const binary = (text: string, bytes: Buffer) => {
+    name(BSON_TYPE.binary, text);
+    at = out.writeInt32LE(bytes.length, at);
+    out[at++] = 0; // of no particular kind
+    at += bytes.copy(out, at);
+  };
+
   const id = entryId(event, format)!;
+  value(id.type, "_id", id.bytes);
   const isInsert = format === "oplog-entry" && rawString(rawValue(event, "op")!.bytes) === "i";
-  const fields: Buffer[] = [element(id.type, "_id", id.bytes)];
-  for (const { type, name, valueStart, end } of rawElements(event)) {
-    const value = event.subarray(valueStart, end);
-    const to =
-      format === "oplog-entry"
-        ? name === "o"
-          ? isInsert
-            ? "full_document"
-            : "operation_description"
-          : OPLOG_ENTRY_FIELDS[name]
-        : CHANGE_EVENT_FIELDS[name];
-    if (to !== undefined && value.length <= largest) fields.push(element(type, to, value));
-    if (name === "ns" && type === BSON_TYPE.document) fields.push(stringElement("ns", namespaceText(value)));
+  for (const { type, name: field, valueStart, end } of rawElements(event)) {
+    const to = format === "oplog-entry" ? oplogEntryField(field, isInsert) : CHANGE_EVENT_FIELDS[field];
+    if (to !== undefined && end - valueStart <= form.largest) value(type, to, event, valueStart, end);
+    if (field === "ns" && type === BSON_TYPE.document)
+      value(BSON_TYPE.string, "ns", stringValue(namespaceText(event.subarray(valueStart, end))));
   }
-  fields.push(numberElement("segment", place.segment), numberElement("i", place.index), binaryElement("seal", place.seal));
-  if (whole) fields.push(binaryElement("event", event));
-  return document(fields);
+  number("segment", place.segment);
+  number("i", place.index);
+  binary("seal", place.seal);
+  if (form.whole) binary("event", event);
+  out[at++] = 0;
+  out.writeInt32LE(at - start, start);
+  return at;
+}
+
+function oplogEntryField(name: string, isInsert: boolean): string | undefined {
+  if (name === "o") return isInsert ? "full_document" : "operation_description";
+  return OPLOG_ENTRY_FIELDS[name];
 }
 
 function namespaceText(ns: Buffer): string {
   const [db, coll] = ["db", "coll"].map((name) => rawValue(ns, name)).map((value) => (value ? rawString(value.bytes) : undefined));
   return coll === undefined ? (db ?? "") : `${db}.${coll}`;
-}
-
-function numberElement(name: string, value: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeDoubleLE(value);
-  return element(BSON_TYPE.double, name, bytes);
-}
-
-function binaryElement(name: string, value: Buffer): Buffer {
-  const start = Buffer.alloc(5);
-  start.writeInt32LE(value.length);
-  return element(BSON_TYPE.binary, name, Buffer.concat([start, value]));
 }
