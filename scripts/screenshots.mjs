@@ -25,7 +25,7 @@ const HISTORY_MS = 75_000;
 /** What the temporary folder is called in the pictures. */
 const INSTALLED = "/var/lib/oplog-collector";
 /** Other databases of the source, each with so many writes a second. */
-const OTHERS = { catalog: 3, payments: 14, sessions: 40, "support-desk": 1 };
+const OTHERS = { catalog: 2, payments: 4, sessions: 6, "support-desk": 0.5 };
 
 /** @typedef {import("playwright-core").Page} Page */
 /** @type {[name: string, hash: string, prepare?: (page: Page) => Promise<unknown>][]} */
@@ -33,8 +33,12 @@ const PAGES = [
   ["overview", "#/"],
   ["register", "#/register"],
   ["cluster", "#/clusters/sample"],
-  ["events", "#/clusters/sample/events", (page) => page.locator("button.event").filter({ hasText: "update" }).first().click()],
-  ["history", "#/clusters/sample/events", documentHistory],
+  [
+    "events",
+    "#/clusters/sample/events?ns=shop.*",
+    (page) => page.locator("button.event").filter({ hasText: "changed status" }).first().click(),
+  ],
+  ["history", "#/clusters/sample/events?ns=shop.orders&op=update", documentHistory],
   ["restore", "#/clusters/sample/restore", plan],
   ["log", "#/clusters/sample/log"],
   ["settings", "#/clusters/sample/settings"],
@@ -106,16 +110,15 @@ async function picture(page, name, hash, prepare) {
   // What is asked for after the first drawing: rates, coverage, a log file.
   await page.waitForLoadState("domcontentloaded");
   await page.waitForTimeout(700);
+  // Nothing looks as if it were pointed at.
+  await page.mouse.move(0, 0);
   await page.screenshot({ path: join(FOLDER, `${name}.jpg`), type: "jpeg", quality: QUALITY });
   log(`  ${name}`);
 }
 
 /** @param {Page} page */
 async function documentHistory(page) {
-  await page.getByLabel("Operation").selectOption("update");
-  await page.getByLabel("Namespace").fill("shop.orders");
-  await page.getByRole("button", { name: "Show", exact: true }).click();
-  await page.locator("button.event").first().click();
+  await page.locator("button.event").filter({ hasText: "changed status" }).first().click();
   await page.getByRole("button", { name: "Document history" }).click();
   await page.getByLabel("Versions").waitFor();
 }

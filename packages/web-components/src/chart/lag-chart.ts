@@ -1,6 +1,7 @@
 import type { TemplateResult } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import { FeedController } from "../api/feed-controller.js";
+import { CALM_LAG_MS } from "../elements/cluster-figures.js";
 import { missingCluster } from "../failure-notice.js";
 import { formatDuration } from "../format/times.js";
 import { OplogElement } from "../oplog-element.js";
@@ -28,7 +29,12 @@ export class OplogLagChart extends OplogElement {
     const cluster = feed.find(this.cluster);
     if (!cluster) return missingCluster(feed, this.cluster);
     const { at, lagMs } = feed.recent.of(cluster.id);
-    const data = { times: at, lines: [{ label: "Lag", values: lagMs }], format: (value: number) => formatDuration(value) };
+    const data = {
+      times: at,
+      lines: [{ label: "Lag", values: lagMs }],
+      format: (value: number) => formatDuration(value),
+      least: CALM_LAG_MS,
+    };
     return this.chart.render(data, `Lag of ${cluster.name} over the last ten minutes`);
   }
 }

@@ -15,7 +15,12 @@ export interface PlotData {
   times: readonly number[];
   lines: readonly PlotLine[];
   format: (value: number) => string;
+  /** The top of the chart is at least there: smaller values are all small. */
+  least: number;
 }
+
+/** A line that has just begun gets an axis that is worth reading. */
+const LEAST_SECONDS = 60;
 
 const HEIGHT = 180;
 
@@ -61,7 +66,7 @@ export class Plot {
     if (this.latest) this.show(this.latest);
   };
 
-  private options({ lines, format }: PlotData): uPlot.Options {
+  private options({ lines, format, least }: PlotData): uPlot.Options {
     const muted = this.colorOf("--muted");
     const grid = { stroke: this.colorOf("--border"), width: 1 };
     const font = `11px ${getComputedStyle(this.place).fontFamily}`;
@@ -71,7 +76,10 @@ export class Plot {
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
-      scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] } },
+      scales: {
+        x: { range: (_, min, max) => [Math.min(min, max - LEAST_SECONDS), max] },
+        y: { range: (_, __, max) => [0, Math.max(least, max * 1.1)] },
+      },
       axes: [
         {
           stroke: muted,

@@ -107,7 +107,7 @@ export class OplogRateChart extends OplogElement {
           : rows.length === 0
             ? html`<p class="empty muted">No event in the last hour.</p>`
             : html`<div class="body">
-                ${this.chart.render({ ...rateLines(rows, by, this.until - SPAN_MS, this.until, BUCKETS), format: formatRate }, `Events a second by ${by} over the last hour`)}
+                ${this.chart.render({ ...rateLines(rows, by, this.until - SPAN_MS, this.until, BUCKETS), format: formatRate, least: 1 }, `Events a second by ${by} over the last hour`)}
                 ${this.writers(rows)}
               </div>`
       }

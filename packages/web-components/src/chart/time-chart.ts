@@ -12,6 +12,8 @@ export interface ChartData {
   times: readonly number[];
   lines: readonly { label: string; values: readonly (number | null)[] }[];
   format: (value: number) => string;
+  /** The top of the chart is at least there. */
+  least: number;
 }
 
 /** Draws a chart in its host, with what its lines are and what they are at the pointer, or at the end. */

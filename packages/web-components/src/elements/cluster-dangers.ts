@@ -1,5 +1,5 @@
 import type { Cluster } from "../api/answers.js";
-import { formatNumber } from "../format/amounts.js";
+import { counted } from "../format/amounts.js";
 
 /** What is asked about before it is done. */
 export type Danger = "reset" | "remove" | "gap";
@@ -16,7 +16,7 @@ export interface DangerWords {
 export function dangerWords(danger: Danger, { name, log }: Pick<Cluster, "name" | "log">, keepData: boolean): DangerWords {
   switch (danger) {
     case "reset": {
-      const held = log ? `: ${formatNumber(log.events)} events, ${formatNumber(log.snapshots)} base snapshots` : "";
+      const held = log ? `: ${counted(log.events, "event")}, ${counted(log.snapshots, "base snapshot")}` : "";
       return {
         title: `Reset ${name}?`,
         action: "Wipe and start anew",

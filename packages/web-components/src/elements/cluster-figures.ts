@@ -5,7 +5,7 @@ import { formatDuration } from "../format/times.js";
 import { icon } from "../icons.js";
 
 /** Shorter lags are all the same to a person: the log is up to date. */
-const CALM_LAG_MS = 1_000;
+export const CALM_LAG_MS = 1_000;
 
 const lagWords = (lagMs: number): string => (lagMs < CALM_LAG_MS ? "< 1 s" : formatDuration(lagMs));
 

@@ -1,6 +1,9 @@
 import { css } from "lit";
 
 export const clusterListStyles = css`
+  :host {
+    container-type: inline-size;
+  }
   .toolbar {
     display: flex;
     flex-wrap: wrap;

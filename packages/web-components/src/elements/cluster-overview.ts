@@ -3,7 +3,7 @@ import { customElement, property, state } from "lit/decorators.js";
 import type { Cluster } from "../api/answers.js";
 import { FeedController } from "../api/feed-controller.js";
 import { missingCluster } from "../failure-notice.js";
-import { formatBytes, formatNumber, formatRate } from "../format/amounts.js";
+import { counted, formatBytes, formatNumber, formatRate } from "../format/amounts.js";
 import { formatAgo, formatUtc, millisecondsOf } from "../format/times.js";
 import { OplogElement } from "../oplog-element.js";
 import { styles } from "../styles.js";
@@ -108,7 +108,6 @@ export class OplogClusterOverview extends OplogElement {
 function figuresOf(cluster: Cluster) {
   const { log, coveredTo, bytesPerSecond, lastEventAt } = cluster;
   const clock = (time: number | string) => `${formatUtc(time).slice(11)} UTC`;
-  const snapshots = log?.snapshots === 1 ? "base snapshot" : "base snapshots";
   return [
     { title: "Lag", value: lagFigure(cluster), more: coveredTo && `covered to ${clock(millisecondsOf(coveredTo))}` },
     { title: "Headroom", value: headroomFigure(cluster), more: cluster.headroomUnknown },
@@ -117,7 +116,7 @@ function figuresOf(cluster: Cluster) {
     {
       title: "Stored",
       value: formatBytes(cluster.storedBytes),
-      more: log && `${formatNumber(log.segments)} segments, ${formatNumber(log.snapshots)} ${snapshots}`,
+      more: log && `${counted(log.segments, "segment")}, ${counted(log.snapshots, "base snapshot")}`,
     },
     { title: "Last event", value: formatAgo(lastEventAt), more: lastEventAt && clock(lastEventAt) },
   ];

@@ -37,6 +37,15 @@ export const figureStripStyles = css`
     letter-spacing: -0.01em;
     overflow-wrap: anywhere;
   }
+  .figures .figure-warning {
+    font-weight: inherit;
+  }
+  /* Two beside each other: the last of an odd number takes the whole row. */
+  @container (max-width: 440px) {
+    .figures > :last-child:nth-child(odd) {
+      grid-column: 1 / -1;
+    }
+  }
   .figures .more {
     display: block;
     font-weight: 400;

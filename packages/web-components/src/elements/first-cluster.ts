@@ -28,7 +28,7 @@ export class OplogFirstCluster extends OplogElement {
       :host {
         container-type: inline-size;
       }
-      section {
+      section.panel {
         max-width: 760px;
         margin: 6vh auto 0;
         padding: 32px;
@@ -43,7 +43,7 @@ export class OplogFirstCluster extends OplogElement {
         border-block: 1px solid var(--border);
       }
       @container (max-width: 600px) {
-        section {
+        section.panel {
           margin-top: 0;
           padding: 20px;
         }

@@ -26,7 +26,7 @@ export class OplogLogTail extends OplogElement {
   static override styles = [
     styles,
     css`
-      ol {
+      ol.panel {
         padding: 8px 0;
         overflow: auto;
         max-height: min(70vh, 720px);

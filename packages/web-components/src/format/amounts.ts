@@ -23,3 +23,6 @@ export const formatShort = (value: number): string => (value < 10_000 ? formatNu
 /** Events a second: small ones with a digit more. */
 export const formatRate = (value: number | null | undefined): string =>
   value === null || value === undefined ? "–" : value > 0 && value < 10 ? value.toFixed(1) : formatShort(value);
+
+/** `1 segment`, `12 segments`. */
+export const counted = (count: number, word: string): string => `${formatNumber(count)} ${word}${count === 1 ? "" : "s"}`;

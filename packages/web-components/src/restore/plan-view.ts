@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from "lit";
 import type { RestorePlan } from "../api/answers.js";
-import { formatBytes, formatNumber } from "../format/amounts.js";
+import { counted, formatBytes, formatNumber } from "../format/amounts.js";
 import { formatUtc, millisecondsOf } from "../format/times.js";
 import { icon } from "../icons.js";
 
@@ -15,8 +15,8 @@ export function planView({ snapshot, collections, leftOut, drop, apply, notes }:
   const documents = collections.reduce((sum, one) => sum + one.documents, 0);
   return html`
     <dl class="plan">
-      <div><dt>Base snapshot</dt><dd>${timeWords(snapshot.restorableFrom)}<br />${formatNumber(documents)} documents in ${formatNumber(collections.length)} collections, ${formatBytes(snapshot.bytes)}</dd></div>
-      <div><dt>Then the log, up to</dt><dd>${timeWords(apply.to)}<br />${formatNumber(apply.segments.events)} events in ${formatNumber(apply.segments.count)} segments, ${formatBytes(apply.segments.bytes)}, in ${apply.lanes} lanes</dd></div>
+      <div><dt>Base snapshot</dt><dd>${timeWords(snapshot.restorableFrom)}<br />${counted(documents, "document")} in ${counted(collections.length, "collection")}, ${formatBytes(snapshot.bytes)}</dd></div>
+      <div><dt>Then the log, up to</dt><dd>${timeWords(apply.to)}<br />${counted(apply.segments.events, "event")} in ${counted(apply.segments.count, "segment")}, ${formatBytes(apply.segments.bytes)}, in ${counted(apply.lanes, "lane")}</dd></div>
       <div><dt>Onto</dt><dd class="mono">${apply.target}</dd></div>
     </dl>
     ${
@@ -27,7 +27,10 @@ export function planView({ snapshot, collections, leftOut, drop, apply, notes }:
     ${
       leftOut.length + apply.skipped.length > 0
         ? html`<details>
-          <summary>Left out: ${formatNumber(leftOut.length)} collections, ${formatNumber(apply.skipped.reduce((sum, { events }) => sum + events, 0))} events</summary>
+          <summary>Left out: ${counted(leftOut.length, "collection")}, ${counted(
+            apply.skipped.reduce((sum, { events }) => sum + events, 0),
+            "event",
+          )}</summary>
           <ul>
             ${leftOut.map(({ namespace, why }) => html`<li><span class="mono">${namespace}</span> <span class="muted">${why}</span></li>`)}
             ${apply.skipped.map(({ namespace, operation, events, why }) => html`<li><span class="mono">${namespace}</span> ${formatNumber(events)} × ${operation} <span class="muted">${why}</span></li>`)}
@@ -38,7 +41,7 @@ export function planView({ snapshot, collections, leftOut, drop, apply, notes }:
     <details>
       <summary>Collections</summary>
       <ul>
-        ${collections.slice(0, 200).map(({ namespace, target, documents: count }) => html`<li><span class="mono">${namespace}${target === namespace ? "" : ` → ${target}`}</span> <span class="muted">${formatNumber(count)} documents</span></li>`)}
+        ${collections.slice(0, 200).map(({ namespace, target, documents: count }) => html`<li><span class="mono">${namespace}${target === namespace ? "" : ` → ${target}`}</span> <span class="muted">${counted(count, "document")}</span></li>`)}
       </ul>
     </details>
     ${[...new Set([...notes, ...apply.notes])].map((note) => html`<p class="muted">${note}</p>`)}

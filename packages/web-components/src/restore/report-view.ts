@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from "lit";
 import type { Job } from "../api/answers.js";
-import { formatNumber, formatRate } from "../format/amounts.js";
+import { counted, formatRate } from "../format/amounts.js";
 import { formatDuration, formatUtc } from "../format/times.js";
 
 interface Report {
@@ -27,14 +27,14 @@ const at = (position: { clusterTime: string; wallTime: string } | null): Templat
 export function reportView({ result }: Pick<Job, "result">): TemplateResult {
   const { collections, documents, durationMs, notes, apply } = result as Report;
   return html`<dl class="plan">
-      <div><dt>Loaded</dt><dd>${formatNumber(documents)} documents in ${formatNumber(collections)} collections</dd></div>
+      <div><dt>Loaded</dt><dd>${counted(documents, "document")} in ${counted(collections, "collection")}</dd></div>
       <div><dt>Took</dt><dd>${formatDuration(durationMs)}</dd></div>
       ${
         apply
-          ? html`<div><dt>Applied</dt><dd>${formatNumber(apply.events)} events, ${formatRate(apply.eventsPerSecond)} a second</dd></div>
+          ? html`<div><dt>Applied</dt><dd>${counted(apply.events, "event")}, ${formatRate(apply.eventsPerSecond)} a second</dd></div>
               <div><dt>Last event applied</dt><dd>${at(apply.lastApplied)}</dd></div>
               <div><dt>First event not applied</dt><dd>${at(apply.firstNotApplied)}</dd></div>
-              ${apply.skipped.map(({ why, events }) => html`<div><dt>Skipped</dt><dd>${formatNumber(events)} events: ${why}</dd></div>`)}`
+              ${apply.skipped.map(({ why, events }) => html`<div><dt>Skipped</dt><dd>${counted(events, "event")}: ${why}</dd></div>`)}`
           : nothing
       }
     </dl>

@@ -84,7 +84,7 @@ export const coverageTimelineStyles = css`
     display: flex;
     flex-wrap: wrap;
     justify-content: space-between;
-    align-items: baseline;
+    align-items: center;
     gap: 4px 24px;
     padding-top: 8px;
     min-height: 30px;
@@ -120,7 +120,7 @@ export const coverageTimelineStyles = css`
   .moments ul {
     margin-top: 4px;
     display: grid;
-    grid-template-columns: repeat(auto-fill, minmax(min(100%, 440px), 1fr));
+    grid-template-columns: repeat(auto-fill, minmax(min(100%, 480px), 1fr));
     gap: 0 16px;
   }
   .moments button {
