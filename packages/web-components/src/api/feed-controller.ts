@@ -3,7 +3,7 @@ import type { Connection } from "./connection.js";
 import type { Feed } from "./feed.js";
 
 /** Figures change many times a second; people do not read them faster than this. */
-const REDRAW_MS = 500;
+const REDRAW_MS = 1_000;
 
 /** Keeps an element drawn with what the feed says, while it is in a page. */
 export class FeedController implements ReactiveController {
