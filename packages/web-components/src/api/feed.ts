@@ -198,6 +198,7 @@ export class Feed {
     void this.api.ask<RecentFigures[]>("/recent").then(
       (figures) => {
         this.recent.begin(figures);
+        this.urgency++; // the lines belong to the first view
         this.tell();
       },
       () => {},
