@@ -142,12 +142,17 @@ test("a restore is cancelled while it applies the log, and goes on with resume",
   proxy.onClientMessage(async ({ command, document }) => {
     if (command === "create" && document.create === "a") await manager.cancelJob((await started).id);
   });
-  expect(await ended(await started)).toMatchObject({ state: "cancelled", error: null });
+  const cancelled = await ended(await started);
+  expect(cancelled).toMatchObject({ state: "cancelled", error: null, progress: { to: expect.stringMatching(/^\d+,\d+$/) } });
   proxy.heal();
   await using client = new MongoClient(target.uri);
   const names = async () => (await client.db(database).listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name).sort();
   expect(await names()).not.toContain("c");
-  expect(await ended(await manager.restore("shop", request))).toMatchObject({ state: "done" });
+  // By now it is another moment.
+  await covered("shop", source, { insert: "e", documents: [{}] });
+  expect(await ended(await manager.restore("shop", request))).toMatchObject({ state: "failed", error: { code: "BAD_INPUT" } });
+  const sameMoment = { ...request, to: String(cancelled.progress.to) };
+  expect(await ended(await manager.restore("shop", sameMoment))).toMatchObject({ state: "done" });
   expect(await names()).toEqual(["a", "b", "c", "d", "pulse"]);
 });
 

@@ -22,7 +22,12 @@ export const verifyWork =
 export const restoreWork =
   (locations: StoreLocations, cluster: Cluster, request: RestoreRequest): JobWork =>
   (progress, signal) =>
-    withRestore(locations, cluster, request, (options) => restore({ ...options, signal, onProgress: (sofar) => progress({ ...sofar }) }));
+    withRestore(locations, cluster, request, (options) => {
+      // What "now" was when it was asked for: an interrupted one is gone on with to the same moment.
+      const to = formatClusterTime(options.to);
+      progress({ to });
+      return restore({ ...options, signal, onProgress: (sofar) => progress({ to, ...sofar }) });
+    });
 
 export const planOfRestore = (locations: StoreLocations, cluster: Cluster, request: RestoreRequest): Promise<RestorePlan> =>
   withRestore(locations, cluster, request, planRestore);

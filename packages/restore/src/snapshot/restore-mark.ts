@@ -66,7 +66,7 @@ export class RestoreMark {
     if (!found) return false;
     if (found.fingerprint !== fingerprint)
       throw new OplogError("BAD_INPUT", "The interrupted restore on the target is another one: its log, --to, filters or renames differ", {
-        hint: "Give the same options as then, or run restore without --resume and with --force.",
+        hint: "Give the same options as then (for now: the moment that it was), or run restore without --resume and with --force.",
       });
     const { _id, ...state } = found;
     this.state = state;
