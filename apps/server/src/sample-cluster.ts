@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { describeError } from "@oplog-collector/collector-core";
+import { describeError, OplogError } from "@oplog-collector/collector-core";
 import type { ClusterView, Manager } from "@oplog-collector/manager";
 import type { Logger } from "pino";
 import { findMongod } from "../../../scripts/mongod.mjs";
@@ -72,9 +72,14 @@ export class SampleCluster {
 
   /** Null when there is none, or one of the user's own has that name. */
   private async registered(): Promise<ClusterView | null> {
-    const found = (await this.manager.list()).find(({ name, storeUri }) => name === NAME && storeUri.includes(encodeURI(this.folder)));
-    if (found) this.id = found.id;
-    return found ?? null;
+    // By its name: right after the start of the server, the list of what is known may be empty still.
+    const found = await this.manager.get(NAME).catch((error: unknown) => {
+      if (error instanceof OplogError && error.code === "NOT_FOUND") return null;
+      throw error;
+    });
+    if (!found?.storeUri.includes(encodeURI(this.folder))) return null;
+    this.id = found.id;
+    return found;
   }
 
   private run(): Promise<Running> {
