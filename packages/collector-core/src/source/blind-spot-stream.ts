@@ -1,9 +1,9 @@
 import { type Batch, startOf, timeOf } from "../batch.js";
 import { type ClusterTime, clusterTime } from "../cluster-time.js";
 import { positionOfEvent } from "../event.js";
-import type { Position } from "../position.js";
 import { entryBatches } from "./entry-batch.js";
 import type { EventStream } from "./source.js";
+import { StreamOver } from "./stream-over.js";
 
 /** What finds the oplog entries of `(after, to]` that the stream does not show. */
 export type FindBlindSpots = (after: ClusterTime, to: ClusterTime) => Promise<Buffer[]>;
@@ -15,31 +15,17 @@ export type FindBlindSpots = (after: ClusterTime, to: ClusterTime) => Promise<Bu
 const TOGETHER_MS = 25;
 
 /** A change stream with the oplog entries that it does not show, each in its place. No batch goes on before it is known what belongs in between. */
-export class BlindSpotStream implements EventStream {
+export class BlindSpotStream extends StreamOver {
   private readonly batchOf = entryBatches();
 
   /** `from`: everything that the stream does not show is in the log up to here. */
   constructor(
-    private readonly stream: EventStream,
+    stream: EventStream,
     private readonly find: FindBlindSpots,
     private from: ClusterTime,
     private readonly now: () => number = Date.now,
-  ) {}
-
-  get position(): Position {
-    return this.stream.position;
-  }
-
-  get coveredTo(): ClusterTime {
-    return this.stream.coveredTo;
-  }
-
-  get notes(): string[] {
-    return this.stream.notes;
-  }
-
-  close(): Promise<void> {
-    return this.stream.close();
+  ) {
+    super(stream);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch> {

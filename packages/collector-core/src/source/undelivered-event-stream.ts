@@ -1,9 +1,9 @@
 import type { Batch } from "../batch.js";
-import type { ClusterTime } from "../cluster-time.js";
 import type { Position } from "../position.js";
 import { classifySourceError, codeOf } from "./classify-error.js";
 import { entryBatches } from "./entry-batch.js";
 import type { EventStream } from "./source.js";
+import { StreamOver } from "./stream-over.js";
 
 /** Why a stream can't deliver an event: it does not fit a reply; or the server fails while it makes it. */
 export type Undelivered = "too-large" | "unformed";
@@ -26,26 +26,12 @@ function whyUndelivered(error: unknown): Undelivered {
 }
 
 /** A change stream that puts the oplog entry of an event that it can't deliver in the event's place. It ends there; opened again, it goes on. */
-export class UndeliveredEventStream implements EventStream {
+export class UndeliveredEventStream extends StreamOver {
   constructor(
-    private readonly stream: EventStream,
+    stream: EventStream,
     private readonly past: GetPast,
-  ) {}
-
-  get position(): Position {
-    return this.stream.position;
-  }
-
-  get coveredTo(): ClusterTime {
-    return this.stream.coveredTo;
-  }
-
-  get notes(): string[] {
-    return this.stream.notes;
-  }
-
-  close(): Promise<void> {
-    return this.stream.close();
+  ) {
+    super(stream);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch> {
