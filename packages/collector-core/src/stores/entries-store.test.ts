@@ -1,6 +1,6 @@
 /// <reference path="../../../../scripts/vitest-context.d.ts" />
-import { BSON, type Document, MongoClient, Timestamp } from "mongodb";
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from "vitest";
+import { BSON, Collection, type Document, MongoClient, Timestamp } from "mongodb";
+import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from "vitest";
 import { startProxy } from "../../../../scripts/tcp-proxy.mjs";
 import { compress } from "../codec.js";
 import { keyring } from "../keyring.js";
@@ -112,6 +112,27 @@ test("entries that a removal left behind are in nobody's way", async () => {
   expect(await store.append(longer)).toBe("stored");
   await assertStored(store, longer);
   expect(await entries().countDocuments()).toBe(3);
+});
+
+test("what another writer stores while such entries are removed stays", async () => {
+  const [store, other] = [await location.log("orders"), await location.log("orders")];
+  const stray = sampleSegment({ number: 1 });
+  await store.append(stray);
+  await client.db(DATABASE).collection("oplogs_orders.segments").deleteMany({});
+  const theirs = sampleSegment({ number: 1, events: 1, payload: event(20, UPDATE) });
+  const deleteMany = Collection.prototype.deleteMany;
+  const meanwhile = vi.spyOn(Collection.prototype, "deleteMany").mockImplementationOnce(async function (this: Collection, ...asked) {
+    expect(await other.append(theirs)).toBe("stored");
+    return deleteMany.apply(this, asked);
+  });
+  try {
+    expect(await store.append(stray)).toBe("taken");
+    expect(meanwhile).toHaveBeenCalled();
+  } finally {
+    meanwhile.mockRestore();
+  }
+  await assertStored(store, theirs);
+  expect(await entries().countDocuments()).toBe(1);
 });
 
 test("an append whose client is gone is ended by the next one: the number is free again at once, and the log can be removed", async () => {

@@ -24,6 +24,9 @@ const SEAL_BYTES = 8;
 /** Deleted at a time, in segments: some hundred thousand entries, well within the socket's timeout. */
 const REMOVED_AT_ONCE = 20;
 
+/** Deleted in one transaction, which must stay small. */
+const STRAYS_AT_ONCE = 1_000;
+
 /** What another transaction has open: the document (WriteConflict), or the collection that it is about to make (LockTimeout). */
 const LOCKED_BY_ANOTHER: readonly unknown[] = [112, 24];
 
@@ -169,13 +172,25 @@ export class EntriesStore extends MongodbStore {
     if (writeErrors) throw new EntryTaken(number, writeErrors[0]);
   }
 
-  /** A removal that did not come to its end leaves entries of segments that are gone. */
+  /**
+   * A removal that did not come to its end leaves entries of segments that are gone. They are looked for and deleted in one snapshot: of what
+   * another writer stores meanwhile it shows neither the header nor the entries.
+   */
   async #removeStrays(): Promise<void> {
-    const [oldest, newest] = await Promise.all(
-      ([1, -1] as const).map((direction) => this.segments.findOne({}, { sort: { _id: direction }, projection: { _id: 1 } })),
-    );
+    for (let left = true; left; )
+      left = await this.db.client.withSession((session) =>
+        session.withTransaction(() => this.#removeSomeStrays(session), { readConcern: "snapshot", writeConcern: { w: "majority" } }),
+      );
+  }
+
+  async #removeSomeStrays(session: ClientSession): Promise<boolean> {
+    const outermost = (direction: 1 | -1) => this.segments.findOne({}, { session, sort: { _id: direction }, projection: { _id: 1 } });
+    const [oldest, newest] = [await outermost(1), await outermost(-1)];
     const gone = oldest && newest ? { $or: [{ segment: { $lt: oldest._id } }, { segment: { $gt: newest._id } }] } : {};
-    await this.#entries.deleteMany(gone);
+    const strays = await this.#entries.find(gone, { session, projection: { _id: 1 }, limit: STRAYS_AT_ONCE }).toArray();
+    if (strays.length === 0) return false;
+    await this.#entries.deleteMany({ _id: { $in: strays.map(({ _id }) => _id) } }, { session });
+    return true;
   }
 }
 
