@@ -1,9 +1,10 @@
-import { BSON_TYPE, document, documentElement, OplogError, rawField, stringElement } from "@oplog-collector/collector-core";
+import { document, documentElement, OplogError, stringElement } from "@oplog-collector/collector-core";
 import type { MongoClient } from "mongodb";
 import { applyOps } from "./ddl.js";
 import { resolveDelta } from "./delta.js";
-import { splitNamespace, type Write } from "./operation.js";
+import type { Write } from "./operation.js";
 import { type ApplyMode, filterOf } from "./statement.js";
+import { findRaw } from "./write-sender.js";
 
 /** A write as an oplog entry: what the server applies as it stands, where its write commands mean something else or are refused. */
 export function entryOf({ kind, namespace, key, bytes }: Write): Buffer {
@@ -25,7 +26,7 @@ export function entryOf({ kind, namespace, key, bytes }: Write): Buffer {
 export async function writeByEntry(client: MongoClient, write: Write, mode: ApplyMode): Promise<void> {
   const changes = write.kind !== "insert" && write.kind !== "delete";
   // Forward, the server's own error tells that the document is not there.
-  if (changes && mode !== "forward" && !(await isThere(client, write))) {
+  if (changes && mode !== "forward" && !(await findRaw(client, write.namespace, filterOf(write)))) {
     if (write.kind === "replace") await applyOps(client, [entryOf({ ...write, kind: "insert" })]);
     return;
   }
@@ -38,11 +39,4 @@ function decided({ namespace, bytes }: Write): Buffer {
   throw new OplogError("APPLY_FAILED", `The log does not say which fields of ${namespace} an update means`, {
     hint: "Its paths have more than one meaning, and the time series of that name keeps us from looking: restore from a log of --capture oplog.",
   });
-}
-
-async function isThere(client: MongoClient, write: Write): Promise<boolean> {
-  const { db, collection } = splitNamespace(write.namespace);
-  const command = { find: collection, ...rawField("filter", BSON_TYPE.document, filterOf(write)), limit: 1, singleBatch: true };
-  const { cursor } = await client.db(db).command(command);
-  return cursor.firstBatch.length > 0;
 }

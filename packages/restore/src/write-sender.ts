@@ -136,7 +136,13 @@ async function checkMatched(
 
 const NOT_THERE = "the document that it changes is not there";
 
-async function findRaw(client: MongoClient, namespace: string, filter: Buffer, { session }: SendOptions): Promise<Buffer | undefined> {
+/** The first document that matches, as it stands. */
+export async function findRaw(
+  client: MongoClient,
+  namespace: string,
+  filter: Buffer,
+  { session }: Pick<SendOptions, "session"> = {},
+): Promise<Buffer | undefined> {
   const { db, collection } = splitNamespace(namespace);
   const command = { find: collection, ...rawField("filter", BSON_TYPE.document, filter), limit: 1, singleBatch: true };
   const { cursor } = await client.db(db).command(command, { raw: true, ...(session && { session }) });

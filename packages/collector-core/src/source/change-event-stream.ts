@@ -2,7 +2,7 @@ import type { Batch } from "../batch.js";
 import type { ClusterTime } from "../cluster-time.js";
 import type { Position } from "../position.js";
 import type { RawCursor } from "./raw-cursor.js";
-import { readAhead } from "./read-ahead.js";
+import { repliesAhead } from "./replies-ahead.js";
 import { ReplyReader } from "./reply-batch.js";
 import type { EventStream } from "./source.js";
 
@@ -25,7 +25,7 @@ export class ChangeEventStream implements EventStream {
 
   /** It ends by itself after the invalidate of a database stream: the collector then opens it again after that position. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch> {
-    for await (const reply of readAhead(this.cursor, this.signal, this.replyEvents)) yield this.reader.read(reply, reply.askedAt);
+    for await (const reply of repliesAhead(this.cursor, this.signal, this.replyEvents)) yield this.reader.read(reply, reply.askedAt);
   }
 
   close(): Promise<void> {

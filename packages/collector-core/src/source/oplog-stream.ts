@@ -7,7 +7,7 @@ import type { Position } from "../position.js";
 import { documentsInArray } from "../raw-bson.js";
 import { OplogBatchReader } from "./oplog-batch.js";
 import { RawCursor } from "./raw-cursor.js";
-import { readAhead } from "./read-ahead.js";
+import { repliesAhead } from "./replies-ahead.js";
 import type { EventStream } from "./source.js";
 
 /** Entries a reply at most while looking back: only tiny ones come to so many before the server's own limit of 16 MiB. */
@@ -56,7 +56,7 @@ export class OplogStream implements EventStream {
 
   /** The server ends a tailing cursor that it has overtaken, or whose collection is gone: opening again tells which. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch> {
-    for await (const { documents, askedAt } of readAhead(this.cursor, this.signal)) yield this.reader.read(documents, askedAt);
+    for await (const { documents, askedAt } of repliesAhead(this.cursor, this.signal)) yield this.reader.read(documents, askedAt);
   }
 
   close(): Promise<void> {

@@ -25,7 +25,7 @@ function awaitMs(empty: number): number {
  * The replies of a cursor that waits for what comes, which is closed at the end: when the server ends it, it fails, or the signal aborts. Each is
  * asked for before the one in hand is looked at: the server's work is the slowest part, and must not wait for ours.
  */
-export async function* readAhead(
+export async function* repliesAhead(
   cursor: RawCursor,
   signal: AbortSignal,
   replyEvents = REPLY_EVENTS,
