@@ -57,6 +57,15 @@ async function covered(name: string, source: Db, write: Document): Promise<void>
   await shows(manager, name, "the write to be covered", reached);
 }
 
+/** Jobs of a further node, with its signs of life: without them the manager would end its jobs for it. */
+async function jobsOfNode(node: string): Promise<Jobs> {
+  const leases = new Leases(installation.metadata, node);
+  await leases.renew([]);
+  const living = setInterval(() => void leases.renew([]).catch(() => {}), 1_000);
+  onTestFinished(() => clearInterval(living));
+  return new Jobs(installation.metadata, node, () => {});
+}
+
 test("snapshot, verify and restore are jobs: with a plan, a result, and a place in the history", async () => {
   const source = installation.source();
   const orders = source.collection<{ _id: number; n?: number }>("orders");
@@ -160,8 +169,8 @@ test("a second base snapshot of a cluster is refused while one is taken, by whic
   const cluster = { id: "x", name: "shop" };
   let end: () => void = () => {};
   const work = () => new Promise<void>((resolve) => (end = resolve));
-  const here = new Jobs(installation.metadata, manager.node, () => {});
-  const there = new Jobs(installation.metadata, "elsewhere", () => {});
+  const here = await jobsOfNode("here");
+  const there = await jobsOfNode("there");
   const { id } = await here.start("snapshot", cluster, {}, work);
   await expect(there.start("snapshot", cluster, {}, work)).rejects.toMatchObject({ code: "CONFLICT" });
   await here.start("verify", cluster, {}, async () => {});
@@ -172,7 +181,7 @@ test("a second base snapshot of a cluster is refused while one is taken, by whic
 });
 
 test("a job that others took for gone ends, and what they said of it stands; a server does not take its own new jobs for gone", async () => {
-  const jobs = new Jobs(installation.metadata, "slow", () => {});
+  const jobs = await jobsOfNode("slow");
   let aborted = false;
   const untilAborted = (_: unknown, signal: AbortSignal) =>
     new Promise<void>((resolve) =>
@@ -182,7 +191,7 @@ test("a job that others took for gone ends, and what they said of it stands; a s
       }),
     );
   const { id } = await jobs.start("verify", { id: "x", name: "x" }, {}, untilAborted);
-  await new Jobs(installation.metadata, "another", () => {}).endOrphans(() => false);
+  await new Jobs(installation.metadata, "another", () => {}).endOrphans(async () => new Set());
   expect(await jobs.get(id)).toMatchObject({ state: "failed", error: { code: "INTERRUPTED" } });
   await waitFor("the work to end", () => aborted);
   await jobs.end(5_000);
@@ -190,14 +199,32 @@ test("a job that others took for gone ends, and what they said of it stands; a s
 
   for (let n = 0; n < 20; n++) {
     const starting = jobs.start("verify", { id: "x", name: "x" }, {}, untilAborted);
-    for (let looks = 0; looks < 3; looks++) await jobs.endOrphans(() => true);
+    for (let looks = 0; looks < 3; looks++) await jobs.endOrphans(async () => new Set(["slow"]));
     expect(await jobs.get((await starting).id)).toMatchObject({ state: "running" });
   }
   await jobs.end(5_000);
 });
 
+test("the job of a node that came to life while orphans were looked for is not one", async () => {
+  const watching = new Jobs(installation.metadata, "watching", () => {});
+  const late = new Jobs(installation.metadata, "late", () => {});
+  const ends: (() => void)[] = [];
+  const work = () => new Promise<void>((resolve) => ends.push(resolve));
+  let id = "";
+  await watching.start("verify", { id: "y", name: "y" }, {}, work);
+  await watching.endOrphans(async () => {
+    const seen = new Set(["watching", manager.node]);
+    const leases = new Leases(installation.metadata, "late");
+    await leases.renew([]);
+    ({ id } = await late.start("verify", { id: "x", name: "x" }, {}, work));
+    return seen;
+  });
+  expect(await late.get(id)).toMatchObject({ state: "running" });
+  for (const end of ends) end();
+});
+
 test("what a job's work throws is its error", async () => {
-  const jobs = new Jobs(installation.metadata, manager.node, () => {});
+  const jobs = await jobsOfNode("another");
   const job = await jobs.start("verify", { id: "x", name: "x" }, {}, () =>
     Promise.reject(new OplogError("DAMAGED", "broken", { hint: "Mend it." })),
   );
@@ -224,12 +251,7 @@ test("housekeeping takes the snapshots that are due and removes what is no longe
   for (let n = 0; n < 5; n++) await write();
 
   const locations = new StoreLocations();
-  const jobs = new Jobs(installation.metadata, "housekeeper", () => {});
-  // Without a sign of life its jobs would be ended for it.
-  const leases = new Leases(installation.metadata, "housekeeper");
-  await leases.renew([]);
-  const living = setInterval(() => void leases.renew([]).catch(() => {}), 1_000);
-  onTestFinished(() => clearInterval(living));
+  const jobs = await jobsOfNode("housekeeper");
   const registry = new Registry(installation.metadata, SecretBox.fromKeys([installation.key]));
   const cluster = { ...(await registry.get("shop")), log: { newestSnapshotAt: null } as never };
   let pruned = 0;

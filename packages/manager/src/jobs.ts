@@ -54,10 +54,13 @@ export class Jobs {
     await this.jobs.createIndex({ cluster: 1, kind: 1 }, { name: "one_snapshot_at_a_time", unique: true, partialFilterExpression: one });
   }
 
-  /** Jobs of nodes that do not live any more can't end by themselves. */
-  async endOrphans(isAlive: (node: string) => boolean): Promise<void> {
-    for await (const { _id, node } of this.jobs.find({ state: "running" })) {
-      if (node === this.node ? this.running.has(_id.toHexString()) : isAlive(node)) continue;
+  /** Jobs of nodes that do not live any more can't end by themselves. Who lives is asked after the jobs were read: a node shows itself before its first job. */
+  async endOrphans(living: () => Promise<ReadonlySet<string>>): Promise<void> {
+    const running = await this.jobs.find({ state: "running" }, { projection: { node: 1 } }).toArray();
+    if (running.length === 0) return;
+    const nodes = await living();
+    for (const { _id, node } of running) {
+      if (node === this.node ? this.running.has(_id.toHexString()) : nodes.has(node)) continue;
       const error = {
         code: "INTERRUPTED",
         message: `The server ${node} ended while the job ran`,

@@ -125,7 +125,7 @@ export class ManagerNode {
     const { jobs, known } = this.options;
     if (performance.now() - this.orphansLookedAt > ORPHANS_INTERVAL_MS) {
       this.orphansLookedAt = performance.now();
-      void jobs.endOrphans((node) => look.nodes.has(node)).catch(() => {}); // looked for again in a while
+      void jobs.endOrphans(async () => (await this.leases.view()).nodes).catch(() => {}); // looked for again in a while
     }
     return known.looked(look);
   }
