@@ -68,7 +68,7 @@ test(
     // A check that most of what is drawn also happens.
     expect(done.size, `only ${[...done.keys()].join(", ")}`).toBeGreaterThanOrEqual(scaled(30, 70));
   },
-  scaled(180, 3_600) * SECONDS,
+  scaled(180, 10_800) * SECONDS,
 );
 
 /** Runs the steps; what the server refuses is part of a workload. */
