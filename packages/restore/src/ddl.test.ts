@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { MongoClient } from "mongodb";
+import { BSON, type CollectionInfo, MongoClient } from "mongodb";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { runDdl } from "./ddl.js";
 
@@ -26,4 +26,16 @@ test.each([
   expect(await names()).toEqual([left, "system.views"].sort());
   await runDdl(client, { kind: "drop", namespace: `${database}.${left}` }, false);
   expect(await names()).toEqual(["system.views"]);
+});
+
+// The `create` command makes these with test commands only; convertToCapped and cloneCollectionAsCapped make them on any server.
+test("a clustered collection that was made capped is made again", async () => {
+  const db = client.db(database);
+  await db.createCollection("ring", { clusteredIndex: { key: { _id: 1 }, unique: true } });
+  await db.command({ convertToCapped: "ring", size: 8_192 });
+  const optionsOf = async (name: string) => (await db.listCollections<CollectionInfo>({ name }).toArray())[0]!.options;
+  const options = await optionsOf("ring");
+  expect(options).toMatchObject({ capped: true, clusteredIndex: { key: { _id: 1 } } });
+  await runDdl(client, { kind: "create", namespace: `${database}.again`, options: Buffer.from(BSON.serialize(options!)) }, false);
+  expect(await optionsOf("again")).toEqual(options);
 });

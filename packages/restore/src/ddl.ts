@@ -84,9 +84,12 @@ async function create(client: MongoClient, db: string, collection: string, optio
     // `create` refuses the internal stage of a time series' view; this is how the server itself keeps it.
     return defineView(client, `${db}.${collection}`, options);
   }
-  // `create` refuses the first two, which only the server itself may set, and would add an index on `_id` that the third does not have.
-  const withoutIndex = !viewOn && !rawElement(options, "idIndex") && !rawElement(options, "clusteredIndex");
-  if (isBuckets(collection) || rawElement(options, "temp") || withoutIndex)
+  const clustered = rawElement(options, "clusteredIndex");
+  // `create` refuses the first three, which only the server itself may make (the third by convertToCapped of a clustered collection), and would
+  // add an index on `_id` that the fourth does not have.
+  const cappedToo = clustered && rawElement(options, "capped");
+  const withoutIndex = !viewOn && !rawElement(options, "idIndex") && !clustered;
+  if (isBuckets(collection) || rawElement(options, "temp") || cappedToo || withoutIndex)
     return applyOps(client, [command(db, stringElement("create", collection), ...elementsOf(options))]);
   await client.db(db).command({ create: collection, ...rawFields(options), ...DDL_WRITE_CONCERN });
 }
