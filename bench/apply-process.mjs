@@ -2,7 +2,10 @@
 import { openStore } from "../packages/collector-core/dist/index.js";
 import { apply } from "../packages/restore/dist/index.js";
 import { onTask } from "./child.mjs";
-import { peakMemoryMB } from "./machine.mjs";
+import { memoryMB, peakMemoryMB } from "./machine.mjs";
+
+/** How far it is and what it holds are told this often. */
+const TELL_EVERY_MS = 100;
 
 onTask(async (/** @type {{ store: string, name: string, after: string, to: string, target: string }} */ task) => {
   const location = await openStore(task.store);
@@ -10,7 +13,16 @@ onTask(async (/** @type {{ store: string, name: string, after: string, to: strin
   try {
     const usedBefore = process.resourceUsage();
     const started = performance.now();
-    const report = await apply({ store, log: task.name, target: task.target, after: BigInt(task.after), to: BigInt(task.to) });
+    let told = Number.NEGATIVE_INFINITY;
+    const report = await apply({
+      ...{ store, log: task.name, target: task.target, after: BigInt(task.after), to: BigInt(task.to) },
+      onProgress: (progress) => {
+        const at = performance.now();
+        if (at - told < TELL_EVERY_MS) return;
+        told = at;
+        process.send?.({ at, events: progress.phase === "applying" ? progress.events : 0, memoryMB: memoryMB() });
+      },
+    });
     const seconds = (performance.now() - started) / 1000;
     const used = process.resourceUsage();
     return {

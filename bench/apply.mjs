@@ -9,7 +9,7 @@ import { backlogOf, captureBacklog } from "./backlog.mjs";
 import { runChild } from "./child.mjs";
 import { inTurn, median } from "./in-turn.mjs";
 import { APPLY_ELSEWHERE, PBM_APPLY_PER_SECOND } from "./recorded-elsewhere.mjs";
-import { COLLECTION, DATABASE } from "./workload.mjs";
+import { contentOf, DATABASE } from "./workload.mjs";
 
 /** @typedef {import('./run.mjs').Bench} Bench */
 /** @typedef {{ events: number, seconds: number, cpuSeconds?: number, peakMB?: number }} Applied */
@@ -104,12 +104,6 @@ const LABELS = {
 
 /** @param {string} what @param {number} value @param {number} limit */
 const goal = (what, value, limit) => ({ what, limit: `≥ ${limit}`, value: value.toFixed(2), reached: value >= limit });
-
-/** What a collection holds, as the server sums it up. @param {import('mongodb').MongoClient} client @returns {Promise<string>} */
-async function contentOf(client) {
-  const { collections } = await client.db(DATABASE).command({ dbHash: 1, collections: [COLLECTION] });
-  return collections[COLLECTION];
-}
 
 async function mongorestoreTool() {
   return promisify(execFile)("mongorestore", ["--version"]).then(

@@ -23,8 +23,10 @@ export function backlogOf(bench) {
 }
 
 /** @param {Bench} bench @returns {Promise<Backlog>} */
-async function write({ servers, events, log }) {
-  const source = await servers.source();
+const write = async ({ servers, events, log }) => writtenTo(await servers.source(), events, log);
+
+/** @param {Server} source @param {number} events @param {(line: string) => void} log @returns {Promise<Backlog>} */
+export async function writtenTo(source, events, log) {
   log(`Writing a backlog of ${events} events …`);
   const { from, to } = await writeBacklog(source.client, events, log);
   const range = { from: String(from), to: String(to) };

@@ -1,11 +1,11 @@
 /** Our collector under a live load: tells at once how many events are durable, until it is told to stop. */
-import { ChangeStreamSource, Collector, openStore } from "../packages/collector-core/dist/index.js";
+import { ChangeStreamSource, Collector, OplogSource, openStore } from "../packages/collector-core/dist/index.js";
 import { onTask } from "./child.mjs";
 import { peakMemoryMB } from "./machine.mjs";
 import { wallClock } from "./workload.mjs";
 
-onTask(async (/** @type {{ uri: string, store: string, name: string, rpoMs: number }} */ task) => {
-  const source = new ChangeStreamSource({ uri: task.uri });
+onTask(async (/** @type {{ uri: string, store: string, name: string, rpoMs: number, capture: 'change-stream' | 'oplog' }} */ task) => {
+  const source = task.capture === "oplog" ? new OplogSource({ uri: task.uri }) : new ChangeStreamSource({ uri: task.uri });
   const location = await openStore(task.store);
   const store = await location.log(task.name);
   const stop = new AbortController();

@@ -31,6 +31,9 @@ export async function cpuSeconds(pid) {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
+/** What this process holds now, in MB (10^6 bytes). */
+export const memoryMB = () => process.memoryUsage.rss() / 1e6;
+
 /** The most memory this process has had, in MB (10^6 bytes). */
 export async function peakMemoryMB() {
   const status = await readFile("/proc/self/status", "utf8");

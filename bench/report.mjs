@@ -14,11 +14,13 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
  * @property {Goal[]} goals what must hold
  * @property {readonly string[]} notes
  * @property {unknown} data every repetition
+ * @property {string} [picture] an SVG, kept beside the document
  */
 /** @typedef {{ at: string, load: number, loadAtEnd: number, machine: Record<string, string | number>, figures: Figure[] }} Results */
 
 const LATEST = new URL("results/latest.json", import.meta.url);
 const DOCUMENT = new URL("../docs/performance.md", import.meta.url);
+const PICTURES = new URL("../docs/flames/", import.meta.url);
 /** What is between these lines of the document is written here. */
 const BEGIN = "<!-- figures: written by npm run bench -- --save -->";
 const END = "<!-- end of the figures -->";
@@ -44,7 +46,12 @@ export async function saveResults(results) {
   const before = await readFile(LATEST, "utf8").then(JSON.parse, () => ({ figures: [] }));
   const { figures, ...circumstances } = results;
   const kept = before.figures.filter((/** @type {Figure} */ old) => !figures.some(({ name }) => name === old.name));
-  const all = [...kept, ...figures.map((figure) => ({ ...figure, measured: circumstances }))];
+  await mkdir(PICTURES, { recursive: true });
+  for (const { name, picture } of figures) if (picture) await writeFile(new URL(`${name}.svg`, PICTURES), picture);
+  const all = [
+    ...kept,
+    ...figures.map(({ picture, ...figure }) => ({ ...figure, pictured: picture !== undefined, measured: circumstances })),
+  ];
   await mkdir(new URL(".", LATEST), { recursive: true });
   await writeFile(LATEST, `${JSON.stringify({ schemaVersion: 1, figures: all }, null, 2)}\n`);
   const document = await readFile(DOCUMENT, "utf8");
@@ -53,8 +60,8 @@ export async function saveResults(results) {
   await writeFile(DOCUMENT, `${document.slice(0, head)}${BEGIN}\n\n${all.map(markdown).join("\n")}\n${document.slice(tail)}`);
 }
 
-/** @param {Figure & { measured: Omit<Results, 'figures'> }} figure */
-function markdown({ title, columns, rows, goals, notes, measured }) {
+/** @param {Omit<Figure, 'picture'> & { pictured?: boolean, measured: Omit<Results, 'figures'> }} figure */
+function markdown({ name, title, columns, rows, goals, notes, pictured, measured }) {
   const line = (/** @type {readonly string[]} */ cells) => `| ${cells.join(" | ")} |`;
   const { machine, at, load, loadAtEnd } = measured;
   return [
@@ -66,6 +73,7 @@ function markdown({ title, columns, rows, goals, notes, measured }) {
     line(columns.map((_, column) => (column === 0 ? "---" : "--:"))),
     ...rows.map(line),
     "",
+    ...(pictured ? [`[![${title}: flame graph](flames/${name}.svg)](flames/${name}.svg)`, ""] : []),
     ...goals.map(({ what, limit, value, reached }) => `- ${reached ? "Reached" : "**Missed**"}: ${what}: ${value} (goal ${limit})`),
     ...notes.map((note) => `- ${note}`),
     "",

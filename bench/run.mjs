@@ -8,28 +8,33 @@
 import { parseArgs } from "node:util";
 import { applyRate } from "./apply.mjs";
 import { changeStreamDrain, oplogDrain } from "./capture-drain.mjs";
-import { captureProfile } from "./capture-profile.mjs";
 import { dashboardLoad } from "./dashboard.mjs";
-import { liveLag } from "./live-lag.mjs";
+import { changeStreamLag, oplogLag } from "./live-lag.mjs";
+import { longRestore } from "./long-restore.mjs";
 import { describeMachine, loadAverage } from "./machine.mjs";
 import { managerFigures } from "./manager.mjs";
+import { applyProfile, captureProfile, oplogProfile } from "./profiles.mjs";
 import { printFigure, saveResults } from "./report.mjs";
 import { Servers } from "./servers.mjs";
 import { storeDrain } from "./store-drain.mjs";
 import { verifyRate } from "./verify-rate.mjs";
 
 /** @typedef {import('./report.mjs').Figure} Figure */
-/** @typedef {{ events: number, repeat: number, rpoMs: number, seconds: number, servers: Servers, log: (line: string) => void }} Bench */
+/** @typedef {{ events: number, longEvents: number, repeat: number, rpoMs: number, seconds: number, servers: Servers, log: (line: string) => void }} Bench */
 
 /** @type {Record<string, (bench: Bench) => Promise<Figure>>} */
 const FIGURES = {
   "capture-drain": changeStreamDrain,
   "oplog-drain": oplogDrain,
   "capture-profile": captureProfile,
-  "live-lag": liveLag,
+  "oplog-profile": oplogProfile,
+  "live-lag": changeStreamLag,
+  "oplog-lag": oplogLag,
   "verify-rate": verifyRate,
   "store-drain": storeDrain,
   apply: applyRate,
+  "apply-profile": applyProfile,
+  "long-restore": longRestore,
   dashboard: dashboardLoad,
   manager: managerFigures,
 };
@@ -37,6 +42,7 @@ const FIGURES = {
 const USAGE = `npm run bench -- [options]
   --only NAME     only this figure; may be given more than once: ${Object.keys(FIGURES).join(", ")}
   --events N      events of the backlog (500000)
+  --long-events N events of the log whose restore is watched (5000000)
   --repeat N      repetitions, ours and the ceiling in turn (3)
   --seconds N     how long the live load lasts (60)
   --rpo MS        recovery point objective of the live load (1000)
@@ -47,6 +53,7 @@ const { values } = parseArgs({
   options: {
     only: { type: "string", multiple: true },
     events: { type: "string", default: "500000" },
+    "long-events": { type: "string", default: "5000000" },
     repeat: { type: "string", default: "3" },
     seconds: { type: "string", default: "60" },
     rpo: { type: "string", default: "1000" },
@@ -73,6 +80,7 @@ try {
     figures.push(
       await figure({
         events: count("events"),
+        longEvents: count("long-events"),
         repeat: count("repeat"),
         rpoMs: count("rpo"),
         seconds: count("seconds"),
@@ -90,7 +98,7 @@ if (values.json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
 if (values.save) await saveResults(results);
 process.exitCode = figures.every(({ goals }) => goals.every(({ reached }) => reached)) ? 0 : 1;
 
-/** @param {"events" | "repeat" | "seconds" | "rpo"} option */
+/** @param {"events" | "long-events" | "repeat" | "seconds" | "rpo"} option */
 function count(option) {
   const number = Number(values[option]);
   if (!Number.isSafeInteger(number) || number < 1) {

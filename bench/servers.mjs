@@ -14,6 +14,9 @@ const OPLOG_MB = 2_048;
 /** The backlog stays in the source's memory: the fastest the server can be, so the hardest ceiling for us. */
 const SOURCE_CACHE_GB = 1;
 const STORE_CACHE_GB = 0.25;
+/** Ten times as much: a long log is to show how we behave, not how a server does whose memory is full. */
+const LONG_OPLOG_MB = 8_192;
+const LONG_CACHE_GB = 4;
 
 export class Servers {
   /** @type {Map<string, Promise<Server>>} */
@@ -41,6 +44,15 @@ export class Servers {
     return this.#server("target", SOURCE_CACHE_GB);
   }
 
+  /** As the source and the target, for a long log. */
+  longSource() {
+    return this.#server("long-source", LONG_CACHE_GB, LONG_OPLOG_MB);
+  }
+
+  longTarget() {
+    return this.#server("long-target", LONG_CACHE_GB);
+  }
+
   /** A folder for logs in files. */
   folder() {
     this.#folder ??= mkdtemp(join(tmpdir(), "oplog-bench-")).then((folder) => {
@@ -62,19 +74,19 @@ export class Servers {
     releaseDirectory(folder);
   }
 
-  /** @param {string} name @param {number} cacheGB */
-  #server(name, cacheGB) {
+  /** @param {string} name @param {number} cacheGB @param {number} [oplogSizeMB] */
+  #server(name, cacheGB, oplogSizeMB = OPLOG_MB) {
     let server = this.#started.get(name);
     if (!server) {
-      server = this.#start(name, cacheGB);
+      server = this.#start(name, cacheGB, oplogSizeMB);
       this.#started.set(name, server);
     }
     return server;
   }
 
-  /** @param {string} name @param {number} cacheGB @returns {Promise<Server>} */
-  async #start(name, cacheGB) {
-    const set = await startReplicaSet({ name, oplogSizeMB: OPLOG_MB, cacheGB, log: this.log });
+  /** @param {string} name @param {number} cacheGB @param {number} oplogSizeMB @returns {Promise<Server>} */
+  async #start(name, cacheGB, oplogSizeMB) {
+    const set = await startReplicaSet({ name, oplogSizeMB, cacheGB, log: this.log });
     const client = await new MongoClient(set.uri).connect();
     return { uri: set.uri, client, pid: /** @type {number} */ (set.member(0).pid), set };
   }

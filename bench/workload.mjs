@@ -139,6 +139,12 @@ function updateOne(orders) {
   return { updateOne: { filter: q, update: u } };
 }
 
+/** What a collection holds, as the server sums it up. @param {MongoClient} client @returns {Promise<string>} */
+export async function contentOf(client) {
+  const { collections } = await client.db(DATABASE).command({ dbHash: 1, collections: [COLLECTION] });
+  return collections[COLLECTION];
+}
+
 /** The newest cluster time of the set. @param {MongoClient} client @returns {Promise<bigint>} */
 async function clusterTimeOf(client) {
   const { operationTime } = await client.db("admin").command({ ping: 1 });
