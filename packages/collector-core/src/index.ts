@@ -94,6 +94,8 @@ export {
   type StatusListener,
 } from "./status.js";
 export type { Bundling, Checkpoint, Sink, Store, StoredHeader, StoreLocation, Writer } from "./store.js";
+export type { ObjectPart, ObjectPlace } from "./stores/object-place.js";
+export { objectStoreLocation } from "./stores/object-store.js";
 export { type OpenStoreOptions, openStore } from "./stores/open-store.js";
 export { type OpenStoreWhenUpOptions, openStoreWhenUp } from "./stores/open-store-when-up.js";
 export { decodeCheckpoint, encodeCheckpoint } from "./stores/stored-checkpoint.js";

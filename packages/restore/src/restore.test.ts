@@ -1,8 +1,16 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { captureSource, isOplogError, type OplogErrorCode, snapshotLogName, verifyLog } from "@oplog-collector/collector-core";
+import {
+  captureSource,
+  isOplogError,
+  type OplogErrorCode,
+  readCoverage,
+  snapshotLogName,
+  verifyLog,
+} from "@oplog-collector/collector-core";
 import { Decimal128, Double, Long, type MongoClient, Timestamp } from "mongodb";
 import { describe, expect, test } from "vitest";
+import { folderStore } from "../../../examples/custom-sink/folder-store.mjs";
 import { startProxy } from "../../../scripts/tcp-proxy.mjs";
 import { differences, readState } from "./chaos/deployment-state.js";
 import { RecordedLog } from "./chaos/recorded-log.js";
@@ -65,6 +73,20 @@ describe("a restore gives what the source held", () => {
       { _id: 1, n: 2 },
       { _id: 3, n: 3 },
     ]);
+  });
+
+  test("from a store of the user's own, as the guide shows it", async () => {
+    await using recorded = await RecordedLog.of(two.sourceSet.uri, "own", { openIn: folderStore, segmentEvents: 50 });
+    const orders = two.source.db("shop").collection<{ _id: number; paid?: boolean }>("orders");
+    await orders.insertOne({ _id: 0 });
+    await takeSnapshot({ source: two.sourceSet.uri, location: recorded.location, log: recorded.name });
+    await orders.insertMany(Array.from({ length: 300 }, (_, n) => ({ _id: n + 1 })));
+    await orders.updateMany({ _id: { $gt: 100 } }, { $set: { paid: true } });
+    const to = await recorded.caughtUp();
+    expect(await readCoverage(recorded.log)).toMatchObject({ gaps: [], damaged: [], events: 502 });
+    expect(await verifyLog(recorded.log, recorded.name)).toMatchObject({ ok: true, events: 502 });
+    await restore({ location: recorded.location, log: recorded.name, target: two.targetSet.uri, to });
+    await expectEqual();
   });
 
   test("for every kind of collection and index, while it is written to", async () => {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CompleteMultipartUploadCommandInput } from "@aws-sdk/client-s3";
 import { OplogError } from "../errors.js";
+import type { ObjectPart, ObjectPlace } from "./object-place.js";
 import type { S3 } from "./s3-client.js";
 import { s3Failure } from "./s3-failure.js";
 
@@ -17,17 +18,13 @@ const DELETED_AT_ONCE = 1_000;
 /** The object on which it is tried whether the server keeps what is there. It stays: so a later try takes one request. */
 const PROBE = "conditional-create-probe";
 
-export interface S3Object {
-  bytes: Buffer;
-  /** Of the whole object, of which `bytes` may be a range. */
-  size: number;
-  metadata: Record<string, string>;
-}
+/** Where an object keeps a copy of the segment's hash. */
+const HASH_METADATA = "hash";
 
 type Request<T> = (sdk: S3["sdk"], client: S3["client"], bucket: string) => Promise<T>;
 
 /** Objects of a bucket below a prefix, created once and never replaced. */
-export class S3Bucket {
+export class S3Bucket implements ObjectPlace {
   #probing: Promise<void> | undefined;
   #probingParts: Promise<boolean> | undefined;
 
@@ -37,25 +34,34 @@ export class S3Bucket {
     private readonly prefix: string,
   ) {}
 
-  /** The names below a folder in their order: of objects, and with a slash at the end of folders. */
-  async *list(folder: string, { after, limit }: { after?: string; limit?: number } = {}): AsyncGenerator<string> {
-    const Prefix = `${this.prefix}${folder}`;
-    let from = after === undefined ? {} : { StartAfter: `${Prefix}${after}` };
+  /** Those further down as their folder only: else it would be listed with all that is in it. */
+  async list(folder: string, { after, limit }: { after?: string; limit?: number } = {}): Promise<string[]> {
+    const Prefix = this.#key(folder);
+    const found: string[] = [];
+    let from = after === undefined ? {} : { StartAfter: this.#key(after) };
     for (let token: string | undefined; ; from = {}) {
       const page = await this.#send("listing", ({ ListObjectsV2Command }, client, Bucket) =>
         client.send(
           new ListObjectsV2Command({ Bucket, Prefix, Delimiter: "/", ...from, ...(token && { ContinuationToken: token }), MaxKeys: limit }),
         ),
       );
-      const found = [...(page.Contents ?? []).map(({ Key }) => Key!), ...(page.CommonPrefixes ?? []).map((common) => common.Prefix!)];
-      for (const key of found.sort()) yield key.slice(Prefix.length);
+      const keys = [...(page.Contents ?? []).map(({ Key }) => Key!), ...(page.CommonPrefixes ?? []).map((common) => common.Prefix!)];
+      for (const key of keys) found.push(key.slice(this.prefix.length));
       token = page.NextContinuationToken;
-      if (!page.IsTruncated || !token) return;
+      if (!page.IsTruncated || !token || found.length >= (limit ?? Number.POSITIVE_INFINITY)) return found;
     }
   }
 
-  /** The object, or the `range` of it (as in the HTTP header); null when there is none. */
-  async get(name: string, range?: string): Promise<S3Object | null> {
+  async read(name: string): Promise<Buffer | null> {
+    return (await this.#get(name))?.bytes ?? null;
+  }
+
+  readPart(name: string, { position, length }: { position: number; length: number }): Promise<ObjectPart | null> {
+    return this.#get(name, `bytes=${position}-${position + length - 1}`);
+  }
+
+  /** The object, or the `range` of it (as in the HTTP header). */
+  #get(name: string, range?: string): Promise<ObjectPart | null> {
     return this.#send(`reading ${name}`, async ({ GetObjectCommand, NoSuchKey }, client, Bucket) => {
       try {
         const { Body, ContentRange, ContentLength, Metadata } = await client.send(
@@ -64,7 +70,7 @@ export class S3Bucket {
         const found = await Body!.transformToByteArray();
         const bytes = Buffer.from(found.buffer, found.byteOffset, found.byteLength);
         if (bytes.length !== ContentLength) throw new OplogError("UNREACHABLE", `The object store ended its answer early, reading ${name}`);
-        return { bytes, size: Number(ContentRange?.split("/")[1] ?? bytes.length), metadata: Metadata ?? {} };
+        return { bytes, size: Number(ContentRange?.split("/")[1] ?? bytes.length), hash: Metadata?.[HASH_METADATA] };
       } catch (error) {
         if (error instanceof NoSuchKey) return null;
         throw error;
@@ -72,17 +78,15 @@ export class S3Bucket {
     });
   }
 
-  /** Creates the object if its name is free. */
-  async create(name: string, pieces: readonly Buffer[], metadata: Record<string, string> = {}): Promise<"stored" | "taken"> {
+  async create(name: string, bytes: Buffer, hash?: string): Promise<"stored" | "taken"> {
     await this.#checkConditionalCreate();
-    const bytes = Buffer.concat(pieces);
+    const metadata: Record<string, string> = hash === undefined ? {} : { [HASH_METADATA]: hash };
     // A server that holds the condition for whole objects only gets whole objects.
     if (bytes.length > PART_BYTES && (await this.#checkConditionalComplete())) return this.#createInParts(name, bytes, metadata);
     return this.#put(name, bytes, metadata);
   }
 
-  /** Deletes objects, in their order; those that are gone already too. */
-  async delete(names: readonly string[]): Promise<void> {
+  async remove(names: readonly string[]): Promise<void> {
     for (let at = 0; at < names.length; at += DELETED_AT_ONCE)
       await this.#send("deleting", async ({ DeleteObjectsCommand }, client, Bucket) => {
         const Objects = names.slice(at, at + DELETED_AT_ONCE).map((name) => ({ Key: this.#key(name) }));
@@ -91,7 +95,7 @@ export class S3Bucket {
       });
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.s3.client.destroy();
   }
 

@@ -26,6 +26,8 @@ const hasty = (stop: AbortSignal): Clock => ({
 export interface RecordingOptions {
   capture?: Source;
   segmentEvents?: number;
+  /** Opens the place for the log in a directory. */
+  openIn?: (directory: string) => StoreLocation | Promise<StoreLocation>;
 }
 
 /** A collector that records a source into a directory of its own, for as long as a test runs. */
@@ -45,10 +47,14 @@ export class RecordedLog implements AsyncDisposable {
   static async of(
     source: string,
     name = "test",
-    { capture = new ChangeStreamSource({ uri: source }), segmentEvents = DEFAULT_SEGMENT_LIMITS.events }: RecordingOptions = {},
+    {
+      capture = new ChangeStreamSource({ uri: source }),
+      segmentEvents = DEFAULT_SEGMENT_LIMITS.events,
+      openIn = (directory) => openStore(`file://${directory}`),
+    }: RecordingOptions = {},
   ): Promise<RecordedLog> {
     const directory = await mkdtemp(join(tmpdir(), "oplog-restore-"));
-    const location = await openStore(`file://${directory}`);
+    const location = await openIn(directory);
     const log = await location.log(name);
     const stop = new AbortController();
     const collector = new Collector({
