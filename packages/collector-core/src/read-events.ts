@@ -33,9 +33,10 @@ export async function* readEvents(
     const header = decodeHeader(stored.header);
     // Another segment in its place: coverage says that the one which should be here is missing.
     if (header.number !== stored.number) continue;
-    if (header.events === 0 || header.to.clusterTime <= after || !wanted(header)) continue;
+    if (header.events === 0 || header.to.clusterTime <= after) continue;
     // Inside one cluster time a segment may end and the next begin, so only what begins later is out.
     if (to !== undefined && header.from.clusterTime > to) return;
+    if (!wanted(header)) continue;
     const segment = await store.read(stored.number);
     if (!segment) continue;
     const payload = await readPayload(segment, header);

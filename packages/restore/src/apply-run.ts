@@ -39,6 +39,8 @@ const MARK_BYTES = 128 * 1024 * 1024;
 export interface ApplyRunOptions {
   client: MongoClient;
   store: Store;
+  /** Where the entries of a transaction that began before the range are found. */
+  timeline: SegmentRange;
   range: SegmentRange;
   routing: Routing;
   lanes: number;
@@ -74,13 +76,13 @@ export class ApplyRun {
   private bytes = 0;
 
   constructor(private readonly options: ApplyRunOptions) {
-    const { client, store, range, progress, term, lanes, again } = options;
+    const { client, store, timeline, progress, term, lanes, again } = options;
     this.start = progress.mark?.next ?? null;
     this.tally = new ApplyTally(progress.mark?.tally);
     this.catalog = new Catalog(client);
     this.lanes = new Lanes(client, lanes, { term, note: (text) => this.tally.note(text) });
     this.capped = new CappedRepeat(client);
-    this.readers = { "change-event": new ChangeEventReader(), "oplog-entry": new OplogEntryReader(entryFinder(store, range)) };
+    this.readers = { "change-event": new ChangeEventReader(), "oplog-entry": new OplogEntryReader(entryFinder(store, timeline)) };
     this.repeat = again ? (progress.mark?.ahead ?? MARK_EVENTS) : 0;
   }
 

@@ -73,6 +73,9 @@ export async function planOf(options: Omit<ApplyOptions, "onProgress" | "beforeE
 
 interface Prepared {
   plan: Plan;
+  /** The whole timeline. */
+  timeline: SegmentRange;
+  /** Begins with the first segment that may hold events of the range: of a long log the headers before it are not read again and again. */
   range: SegmentRange;
   routing: Routing;
 }
@@ -80,9 +83,10 @@ interface Prepared {
 async function prepare(options: Omit<ApplyOptions, "onProgress" | "beforeEnd">): Promise<Prepared> {
   const { store, after, to } = options;
   const coverage = await readCoverage(store);
-  const range = rangeFor(coverage, after, to);
+  const timeline = rangeFor(coverage, after, to);
   const headers: SegmentHeader[] = [];
-  for await (const header of headersOf(store, range)) headers.push(header);
+  for await (const header of headersOf(store, timeline)) headers.push(header);
+  const range = { ...timeline, firstSegment: headers[0]?.number ?? timeline.firstSegment };
   const routed: RoutingOptions = { ...options, alsoWanted: await alsoWanted(options) };
   const plan = planApply({
     ...routed,
@@ -95,7 +99,7 @@ async function prepare(options: Omit<ApplyOptions, "onProgress" | "beforeEnd">):
     lanes: options.lanes ?? DEFAULT_LANES,
     target: redactUri(options.target),
   });
-  return { plan, range, routing: new Routing(routed) };
+  return { plan, timeline, range, routing: new Routing(routed) };
 }
 
 /** Only a filter can leave out what a rename brings in. */
@@ -226,6 +230,7 @@ class Applying {
     const run = new ApplyRun({
       client,
       store,
+      timeline: prepared.timeline,
       range: prepared.range,
       routing: prepared.routing,
       lanes,

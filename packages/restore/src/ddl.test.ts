@@ -28,6 +28,15 @@ test.each([
   expect(await names()).toEqual(["system.views"]);
 });
 
+// dropDatabase drops what there is in any order.
+test("the views are dropped before the buckets of a time series", async () => {
+  await client.db(database).createCollection("readings", { timeseries: { timeField: "at" } });
+  await runDdl(client, { kind: "drop", namespace: `${database}.system.views` }, false);
+  expect(await names()).toEqual(["system.buckets.readings"]);
+  await runDdl(client, { kind: "drop", namespace: `${database}.system.buckets.readings` }, false);
+  expect(await names()).toEqual([]);
+});
+
 // The `create` command makes these with test commands only; convertToCapped and cloneCollectionAsCapped make them on any server.
 test("a clustered collection that was made capped is made again", async () => {
   const db = client.db(database);

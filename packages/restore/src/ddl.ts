@@ -63,7 +63,7 @@ const isServersOwn = (db: string, collection: string): boolean =>
 async function drop(client: MongoClient, namespace: string, again: boolean): Promise<void> {
   const { db, collection } = splitNamespace(namespace);
   // Of a time series, the command drops view and buckets at once; they are two events, and over a base snapshot one of them may be the next one's.
-  const exactly = isStoredCode(collection) || isBuckets(collection) || (await exists(client, `${db}.${bucketsOf(collection)}`));
+  const exactly = isRefused(collection) || isBuckets(collection) || (await exists(client, `${db}.${bucketsOf(collection)}`));
   await tolerate(again ? [NAMESPACE_NOT_FOUND] : [], () =>
     exactly
       ? applyOps(client, [command(db, stringElement("drop", collection))])
@@ -71,8 +71,8 @@ async function drop(client: MongoClient, namespace: string, again: boolean): Pro
   );
 }
 
-/** The command refuses to drop it; with its database the server does. */
-const isStoredCode = (collection: string): boolean => collection === "system.js";
+/** The command refuses to drop them (the views, where there are time series); with their database the server does, in any order. */
+const isRefused = (collection: string): boolean => collection === "system.js" || collection === "system.views";
 
 /** An oplog entry of a command on a database. */
 const command = (db: string, ...elements: Buffer[]): Buffer =>

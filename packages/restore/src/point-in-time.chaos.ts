@@ -22,7 +22,9 @@ import { restore } from "./restore.js";
 import { takeSnapshot } from "./snapshot/take-snapshot.js";
 import { wholeMoment } from "./whole-transactions.js";
 
-const POINTS = Number(process.env.CHAOS_POINTS) || scaled(10, 1_000);
+/** Each with a log of its own: 1,000 moments in all. */
+const ROUNDS = Number(process.env.CHAOS_ROUNDS) || scaled(1, 5);
+const POINTS = scaled(10, 200);
 
 /** A new base this often: a restore then applies what happened since, and many snapshots are taken under load. */
 const POINTS_PER_SNAPSHOT = scaled(5, 20);
@@ -49,36 +51,43 @@ interface Point {
 
 const SECONDS = 1_000;
 
-test(`${POINTS} moments of a load full of DDL and transactions are restored exactly (seed ${CHAOS_SEED})`, {
-  timeout: (120 + POINTS * 20) * SECONDS,
-}, async () => {
-  const random = seededRandom(CHAOS_SEED);
-  await using source = await startReplicaSet({ name: "pit-source", oplogSizeMB: 512 });
-  await using target = await startReplicaSet({ name: "pit-target", oplogSizeMB: 128 });
-  await using recorded = await RecordedLog.of(source.uri);
-  const { location, log, name } = recorded;
-  const points = await recordPoints(source.uri, random, () => takeSnapshot({ source: source.uri, location, log: name }));
-  await recorded.caughtUp();
-  const { times, events } = await boundaries(log, points, random);
-  await using client = new MongoClient(target.uri);
-  for (const [index, { at, state }] of points.entries()) {
-    await dropUserData(client);
-    const { to, notes } = await wholeMoment(log, parseTime(times[index]!));
-    if (index % MOMENTS.length === INSIDE) expect(notes).toEqual([expect.stringContaining("inside the transaction")]);
-    await restore({ location, log: name, target: target.uri, to });
-    const told = `restored to ${times[index]} (${MOMENTS[index % MOMENTS.length]}), state of ${formatClusterTime(at)}, seed ${CHAOS_SEED}`;
-    expect(differences(state, await readState(client)), told).toEqual([]);
-  }
-  record("Point in time: snapshot and log restored to any moment", {
-    seed: CHAOS_SEED,
-    "events in the log": events,
-    snapshots: Math.ceil(POINTS / POINTS_PER_SNAPSHOT),
-    ...Object.fromEntries(
-      MOMENTS.map((moment, index) => [`moments ${moment}`, points.filter((_, at) => at % MOMENTS.length === index).length]),
-    ),
-    "restores whose target differed": 0,
-  });
-});
+/** Over all rounds. */
+const seen = { seeds: [] as number[], events: 0, snapshots: 0, points: 0 };
+
+test.each(Array.from({ length: ROUNDS }, (_, round) => CHAOS_SEED + round))(
+  `${POINTS} moments of a load full of DDL and transactions are restored exactly (seed %i)`,
+  async (seed) => {
+    const random = seededRandom(seed);
+    await using source = await startReplicaSet({ name: "pit-source", oplogSizeMB: 512 });
+    await using target = await startReplicaSet({ name: "pit-target", oplogSizeMB: 128 });
+    await using recorded = await RecordedLog.of(source.uri);
+    const { location, log, name } = recorded;
+    const points = await recordPoints(source.uri, random, () => takeSnapshot({ source: source.uri, location, log: name }));
+    await recorded.caughtUp();
+    const { times, events } = await boundaries(log, points, random);
+    await using client = new MongoClient(target.uri);
+    for (const [index, { at, state }] of points.entries()) {
+      await dropUserData(client);
+      const { to, notes } = await wholeMoment(log, parseTime(times[index]!));
+      if (index % MOMENTS.length === INSIDE) expect(notes).toEqual([expect.stringContaining("inside the transaction")]);
+      await restore({ location, log: name, target: target.uri, to });
+      const told = `restored to ${times[index]} (${MOMENTS[index % MOMENTS.length]}), state of ${formatClusterTime(at)}, seed ${seed}`;
+      expect(differences(state, await readState(client)), told).toEqual([]);
+    }
+    seen.seeds.push(seed);
+    seen.events += events;
+    seen.snapshots += Math.ceil(POINTS / POINTS_PER_SNAPSHOT);
+    seen.points += POINTS;
+    record("Point in time: snapshot and log restored to any moment", {
+      seeds: seen.seeds.join(", "),
+      "events in the logs": seen.events,
+      snapshots: seen.snapshots,
+      ...Object.fromEntries(MOMENTS.map((moment) => [`moments ${moment}`, seen.points / MOMENTS.length])),
+      "restores whose target differed": 0,
+    });
+  },
+  (120 + POINTS * 20) * SECONDS,
+);
 
 /** Lets the load run and stops it at random moments, to see what the source holds; snapshots are taken while it runs. */
 async function recordPoints(uri: string, random: () => number, snapshot: () => Promise<unknown>): Promise<Point[]> {

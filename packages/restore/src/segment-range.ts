@@ -35,6 +35,7 @@ export async function* headersOf(store: Store, range: SegmentRange): AsyncGenera
   for await (const stored of store.headers({ after: range.firstSegment - 1 })) {
     if (stored.number > range.lastSegment) return;
     const header = decodeHeader(stored.header);
+    if (header.from.clusterTime > range.to) return; // within a timeline those after it begin later still
     if (mayHold(header, range)) yield header;
   }
 }
@@ -85,6 +86,7 @@ export async function verifyRange(
     if (stored.number > range.lastSegment) return;
     signal?.throwIfAborted();
     const header = decodeHeader(stored.header);
+    if (header.from.clusterTime > range.to) return;
     if (before && before.number + 1 !== stored.number) throw missing(before.number + 1);
     if (before && !header.previous?.equals(before.hash)) throw damaged(stored.number, "is not chained to the segment before it");
     before = { number: stored.number, hash: stored.hash };
