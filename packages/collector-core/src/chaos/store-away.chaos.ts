@@ -20,8 +20,8 @@ import { mark } from "./source-marks.js";
 
 const AWAY_MS = scaled(10_000, 60_000);
 
-/** Far more than a collector may keep in memory, so that one that keeps it all is found out. */
-const BACKLOG_MIB = 400;
+/** More than a collector may keep in memory, beside what it has at rest: one that keeps it all is found out. */
+const BACKLOG_MIB = scaled(300, 400);
 
 /** A collector at rest has about 100 MiB, its buffers (a reply and the next one, four segments, compressed and not) fill less than as much again. */
 const MEMORY_LIMIT_MIB = 350;
