@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { type Logger, pino } from "pino";
+import { ReportWatch } from "./capture-report/report-watch.js";
 import { type Clock, systemClock } from "./clock.js";
 import { secondsOf } from "./cluster-time.js";
 import { type Codec, DEFAULT_CODEC } from "./codec.js";
@@ -75,6 +76,7 @@ export class Collector {
     Pick<CollectorOptions, "storeLocation"> & { limits: SegmentLimits; retry: RetryOptions };
   private readonly board: StatusBoard;
   private readonly troubles: Troubles;
+  private readonly reports: ReportWatch;
   private readonly self: Writer;
   private readonly gaps: { allowed: number };
   private identity: SourceIdentity | undefined;
@@ -101,6 +103,8 @@ export class Collector {
     this.gaps = { allowed: this.options.acceptGap ? 1 : 0 };
     this.self = { id: randomUUID(), host: machine.host, pid: machine.pid };
     this.board = new StatusBoard(initialStatus(machine.pid));
+    const { clock, logger } = this.options;
+    this.reports = new ReportWatch({ board: this.board, clock, logger });
     this.troubles = new Troubles(this.options.retry, this.options.clock, (failed) => this.showTrouble(failed));
   }
 
@@ -168,7 +172,10 @@ export class Collector {
     const { position, coveredTo, head, identity } = beginning;
     const log: LogKeeper = new LogKeeper({
       ...{ log: name, source: identity, head, position, coveredTo, limits, codec, store, clock, self, troubles },
-      onAppended: (appended) => observer.appended(appended),
+      onAppended: (appended) => {
+        observer.appended(appended);
+        this.reports.appended(appended);
+      },
       onWritten: (checkpoint) => observer.checkpointed(checkpoint),
     });
     const { writer } = log;
@@ -183,6 +190,7 @@ export class Collector {
     if (signal.aborted) stop();
     writer.whenFailed().catch(() => streams.stop());
     void observer.observe(observed.signal);
+    void this.reports.watch(observed.signal);
     try {
       const failed = await failureOf(this.captureInto(log, beginning, streams, signal));
       this.showStopping();
@@ -248,6 +256,7 @@ export class Collector {
 
   private showRunning(stream: EventStream): void {
     this.started = true;
+    this.reports.opened(stream);
     this.board.update({ notes: stream.notes, capture: this.options.source.format === "oplog-entry" ? "oplog" : "change-stream" });
     this.showState();
   }

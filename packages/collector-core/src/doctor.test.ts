@@ -63,6 +63,23 @@ test("without clusterMonitor the change stream works, and what is missing is tol
   expect(named(checks, "oplog is long enough")).toMatchObject({ ok: "warning", detail: expect.stringContaining("clusterMonitor") });
 });
 
+test("what is not carried is told, each with what to do, for the way that is chosen", async () => {
+  const whole = named(await checksOf({ source: uriOf("monitor") }), "everything is carried");
+  expect(whole).toMatchObject({ ok: true, detail: expect.stringMatching(/raw oplog, which auto chooses/), report: { complete: true } });
+  const asked = named(await checksOf({ source: uriOf("monitor"), capture: "change-stream" }), "everything is carried");
+  expect(asked).toMatchObject({ ok: true, detail: expect.stringContaining("by the change stream"), report: { capture: "change-stream" } });
+  const checks = await checksOf({ source: uriOf("reader") });
+  expect(named(checks, "everything is carried")).toMatchObject({ ok: "warning", detail: expect.stringContaining("not: users and roles") });
+  expect(named(checks, "carried: users and roles")).toMatchObject({
+    ok: "warning",
+    detail: expect.stringMatching(/^not: users and roles \(admin\.system\.users/),
+    hint: expect.stringContaining("clusterMonitor"),
+  });
+  // What does not open carries nothing.
+  for (const options of [{ capture: "oplog" }, { capture: "oplog", database: "shop" }] as const)
+    expect(named(await checksOf({ source: uriOf("reader"), ...options }), "everything is carried")).toBeUndefined();
+});
+
 test("a user of one database can capture that one only", async () => {
   expect(named(await checksOf({ source: uriOf("shop") }), "change stream opens")).toMatchObject({
     ok: false,

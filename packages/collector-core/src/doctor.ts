@@ -3,6 +3,7 @@ import { checkSource } from "./doctor/source-checks.js";
 import { checkStore } from "./doctor/store-checks.js";
 import { makeClient } from "./mongo-client.js";
 import { refusal } from "./refusal.js";
+import type { CaptureMode } from "./source/choose-capture.js";
 import { resolveUri } from "./uri.js";
 
 export type { DoctorCheck };
@@ -12,6 +13,8 @@ export interface DoctorOptions {
   source: string;
   /** The one database that is to be captured. @default null: the whole deployment */
   database?: string | null;
+  /** How it is to be captured. @default auto */
+  capture?: CaptureMode;
   /** The store's URI, or a reference to it. @default none: only the source is looked at */
   store?: string;
 }
@@ -20,7 +23,7 @@ export interface DoctorOptions {
  * Tries, on the real source and the real store, everything that a collector will need, and yields what it found, one check after another. Changes
  * nothing in the source; in the store it writes a log of its own and removes it. Throws `BAD_INPUT` for URIs that can't be used.
  */
-export async function* examine({ source, database = null, store }: DoctorOptions): AsyncGenerator<DoctorCheck> {
+export async function* examine({ source, database = null, capture = "auto", store }: DoctorOptions): AsyncGenerator<DoctorCheck> {
   const uri = resolveUri(source);
   const client = makeClient(uri, "source");
   try {
@@ -31,7 +34,7 @@ export async function* examine({ source, database = null, store }: DoctorOptions
       reachable = false;
       yield failed("source answers", refusal("source", error));
     }
-    if (reachable) yield* checkSource(client, uri, database);
+    if (reachable) yield* checkSource(client, uri, { database, capture });
     if (store !== undefined) yield* checkStore(store, reachable ? { client, database } : null);
   } finally {
     await client.close();

@@ -1,3 +1,4 @@
+import type { CaptureReport } from "./capture-report/capture-report.js";
 import { type ClusterTime, formatClusterTime } from "./cluster-time.js";
 import { type Position, type PrintedPosition, printPosition } from "./position.js";
 
@@ -45,6 +46,8 @@ export interface CollectorStatus {
   /** How the source is captured, and what that way can't carry. */
   capture: string | null;
   notes: string[];
+  /** What of all that the deployment holds is carried, and what is not; null before it was looked at. */
+  captureReport: CaptureReport | null;
   error: StatusError | null;
 }
 
@@ -101,5 +104,6 @@ export const initialStatus = (pid: number): CollectorStatus => ({
   storedBytes: 0,
   capture: null,
   notes: [],
+  captureReport: null,
   error: null,
 });

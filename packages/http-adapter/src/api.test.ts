@@ -222,7 +222,10 @@ test("the stream says what is, then what changes; who reconnects gets what was m
 
 test("readiness and metrics tell the truth", async () => {
   await waitFor("all to be healthy", async () => (await api.ask(null, "GET", "/readyz")).status === 200);
-  const metrics = await (await api.ask("viewer", "GET", "/api/metrics")).text();
+  const read = async () => (await api.ask("viewer", "GET", "/api/metrics")).text();
+  // The collectors look at their sources in the first moments of their running.
+  await waitFor("what is carried", async () => (await read()).includes('oplog_capture_complete{cluster="mine"} 1'));
+  const metrics = await read();
   expect(metrics).toMatch(/oplog_up\{cluster="mine"\} 1/);
   expect(metrics).toMatch(/oplog_lag_seconds\{cluster="mine"\} \d/);
 });

@@ -20,6 +20,30 @@ const logSummary = z.looseObject({
   storedBytes: z.number(),
 });
 
+/** What of all that a source holds is in its log. */
+const captureReport = z
+  .looseObject({
+    at: time.openapi({ description: "when it was looked at" }),
+    capture: z.enum(["change-stream", "oplog"]),
+    complete: z.boolean().openapi({ description: "everything is carried that a log of this source is for" }),
+    findings: z
+      .array(
+        z.looseObject({
+          kind: z.string().openapi({ description: "stays the same, for programs: time-series, users-and-roles, atomic-apply-ops …" }),
+          what: z.string(),
+          namespaces: z.array(z.string()).openapi({ description: "the first of them" }),
+          count: z.number().nullable().openapi({ description: "how many in all; null: it may be any" }),
+          carried: z.enum(["exactly", "by the oplog", "in base snapshots only", "not"]),
+          byDesign: z.boolean().openapi({ description: "outside of what a log of this source is for" }),
+          why: z.string().nullable(),
+          whatToDo: z.string().nullable(),
+        }),
+      )
+      .openapi({ description: "what is not carried comes first" }),
+    cut: z.string().nullable().openapi({ description: "what was not looked at, and why; null: all was" }),
+  })
+  .openapi("CaptureReport");
+
 /** A cluster as the API shows it: no secret in it. */
 export const clusterSchema = z
   .looseObject({
@@ -43,6 +67,7 @@ export const clusterSchema = z
     bytesPerSecond: z.number().nullable(),
     storedBytes: z.number().nullable(),
     notes: z.array(z.string()),
+    captureReport: captureReport.nullable(),
     error: error.nullable(),
     log: logSummary.nullable(),
   })

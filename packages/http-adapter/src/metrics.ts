@@ -1,3 +1,4 @@
+import { isUncarried } from "@oplog-collector/collector-core";
 import type { ClusterView, Job, ManagerApi, StatsRow } from "@oplog-collector/manager";
 import { Gauge, Registry } from "prom-client";
 
@@ -43,6 +44,18 @@ export class Metrics {
     perCluster("bytes_per_second", "BSON bytes of events stored", ({ bytesPerSecond }) => bytesPerSecond);
     perCluster("stored_bytes", "What the store keeps", ({ storedBytes }) => storedBytes);
     perCluster("gaps", "Ranges that are known to be missing", ({ log }) => log?.gaps ?? null);
+    const uncarried = gauge("uncarried_namespaces", "Namespaces of which not every change is in the log, by what they are", [
+      "cluster",
+      "kind",
+    ]);
+    for (const { name, captureReport } of clusters)
+      for (const { kind, count } of captureReport?.findings.filter(isUncarried) ?? [])
+        if (count !== null) uncarried.set({ cluster: name, kind }, count);
+    perCluster(
+      "capture_complete",
+      "1 when the log gets every change that it is for",
+      ({ captureReport }) => captureReport && (captureReport.complete ? 1 : 0),
+    );
     perCluster("restarts", "Crashes of the collector lately", ({ restarts }) => restarts);
     perCluster("last_durable_timestamp_seconds", "Cluster time up to which everything is in the log", ({ coveredTo }) =>
       coveredTo === null ? null : Number(coveredTo.split(",")[0]),

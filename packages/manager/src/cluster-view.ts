@@ -1,4 +1,4 @@
-import type { CollectorState, StatusError } from "@oplog-collector/collector-core";
+import type { CaptureReport, CollectorState, StatusError } from "@oplog-collector/collector-core";
 import type { Cluster, Desired } from "./cluster.js";
 import type { LogSummary } from "./log-summary.js";
 import type { Registration } from "./registration.js";
@@ -32,6 +32,8 @@ export interface ClusterView extends Omit<Registration, "connectionString" | "st
   /** How the collector really captures, and what that way can't carry. */
   captureInUse: string | null;
   notes: string[];
+  /** What of all that the source holds is in the log, as the collector last saw it; null before it has looked. */
+  captureReport: CaptureReport | null;
   error: StatusError | null;
   /** Crashes of the collector lately. */
   restarts: number;
@@ -68,6 +70,8 @@ export function viewOf(cluster: Cluster, owner: string | null, now = Date.now())
     storedBytes: log?.storedBytes ?? null,
     captureInUse: report?.capture ?? null,
     notes: report?.notes ?? [],
+    // Also of one that has ended. Absent in what an older collector said.
+    captureReport: said?.captureReport ?? null,
     restarts: status.restarts,
     log,
     createdAt: createdAt.toISOString(),

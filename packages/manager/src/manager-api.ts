@@ -1,4 +1,4 @@
-import type { Coverage, DoctorCheck, PrintedPosition } from "@oplog-collector/collector-core";
+import type { CaptureMode, Coverage, DoctorCheck, PrintedPosition } from "@oplog-collector/collector-core";
 import type { RestorePlan, Snapshot } from "@oplog-collector/restore";
 import type { ClusterView } from "./cluster-view.js";
 import type { Job } from "./jobs.js";
@@ -84,7 +84,7 @@ export interface ManagerApi {
   moments(id: string): Promise<UnusualMoment[]>;
   logs(id: string, lines: number): Promise<string[]>;
   /** Checks a source and a store before they are registered. */
-  doctor(input: { connectionString: string; storeUri?: string; database?: string | null }): Promise<DoctorCheck[]>;
+  doctor(input: { connectionString: string; storeUri?: string; database?: string | null; capture?: CaptureMode }): Promise<DoctorCheck[]>;
   snapshot(id: string): Promise<Job>;
   verify(id: string): Promise<Job>;
   restore(id: string, request: RestoreRequest): Promise<Job>;

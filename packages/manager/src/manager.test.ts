@@ -27,6 +27,8 @@ test.each(["process", "in-process"] as const)("registers, runs, stops, resets an
   expect(running.pid === process.pid).toBe(runner === "in-process");
   expect(running).toMatchObject({ node: manager.node, captureInUse: "change-stream", error: null });
   await expect(manager.start("shop")).rejects.toMatchObject({ code: "CONFLICT" });
+  const looked = await shows(manager, "shop", "what is carried", ({ captureReport }) => captureReport !== null);
+  expect(looked.captureReport).toMatchObject({ capture: "change-stream", complete: true, cut: null });
 
   await orders.insertMany([{ _id: 1 }, { _id: 2 }, { _id: 3 }]);
   await shows(manager, "shop", "three events", ({ events }) => events >= 3);
@@ -51,7 +53,8 @@ test.each(["process", "in-process"] as const)("registers, runs, stops, resets an
   });
 
   await manager.stop("shop");
-  await shows(manager, "shop", "stopped", ({ state }) => state === "stopped");
+  const stopped = await shows(manager, "shop", "stopped", ({ state }) => state === "stopped");
+  expect(stopped.captureReport).toMatchObject({ complete: true });
   if (running.pid !== process.pid) await waitFor("the child to end", () => !isAlive(running.pid!));
   await expect(manager.stop("shop")).rejects.toMatchObject({ code: "CONFLICT" });
   await orders.insertOne({ _id: 4 });

@@ -170,9 +170,9 @@ export class Manager implements ManagerApi {
     return this.files.lines(await this.find(id), lines);
   }
 
-  async doctor({ connectionString, storeUri, database }: Parameters<ManagerApi["doctor"]>[0]): Promise<DoctorCheck[]> {
+  async doctor({ connectionString, storeUri, database, capture }: Parameters<ManagerApi["doctor"]>[0]): Promise<DoctorCheck[]> {
     const checks: DoctorCheck[] = [];
-    for await (const check of examine({ source: connectionString, store: storeUri, database })) checks.push(check);
+    for await (const check of examine({ source: connectionString, store: storeUri, database, capture })) checks.push(check);
     return checks;
   }
 

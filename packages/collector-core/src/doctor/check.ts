@@ -1,3 +1,4 @@
+import type { CaptureReport } from "../capture-report/capture-report.js";
 import { describeError } from "../describe-error.js";
 
 /** What one check found. */
@@ -9,6 +10,8 @@ export interface DoctorCheck {
   detail: string;
   /** What to do about it. */
   hint?: string;
+  /** Of the check "everything is carried": all that was found. */
+  report?: CaptureReport;
 }
 
 export const passed = (check: string, detail: string): DoctorCheck => ({ check, ok: true, detail });

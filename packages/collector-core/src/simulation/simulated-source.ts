@@ -1,4 +1,5 @@
 import type { Batch } from "../batch.js";
+import type { CaptureReport } from "../capture-report/capture-report.js";
 import type { ClusterTime } from "../cluster-time.js";
 import { type Position, positionOfToken, tokenData } from "../position.js";
 import type { SourceIdentity } from "../segment.js";
@@ -178,6 +179,11 @@ class SimulatedStream implements EventStream {
       await this.close();
     }
   }
+
+  /** Of no consequence for the log: draws nothing, so that a seed repeats its run whatever is reported. */
+  report = async (): Promise<CaptureReport> => ({
+    ...{ at: new Date(this.source.time.now).toISOString(), capture: "change-stream", complete: true, findings: [], cut: null },
+  });
 
   async close(): Promise<void> {
     if (this.closed) return;

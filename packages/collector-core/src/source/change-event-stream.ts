@@ -1,4 +1,5 @@
 import type { Batch } from "../batch.js";
+import type { CaptureReport } from "../capture-report/capture-report.js";
 import type { ClusterTime } from "../cluster-time.js";
 import type { Position } from "../position.js";
 import type { RawCursor } from "./raw-cursor.js";
@@ -16,6 +17,7 @@ export class ChangeEventStream implements EventStream {
     readonly coveredTo: ClusterTime,
     sharded: boolean,
     readonly notes: string[],
+    readonly report: () => Promise<CaptureReport>,
     private readonly signal: AbortSignal,
     /** Events a reply at most. */
     private readonly replyEvents?: number,

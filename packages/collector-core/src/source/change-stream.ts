@@ -1,4 +1,5 @@
 import { BSON, type Document, type MongoClient, Timestamp } from "mongodb";
+import { examineCapture } from "../capture-report/examine-capture.js";
 import type { ClusterTime } from "../cluster-time.js";
 import { OplogError } from "../errors.js";
 import { type Position, positionOfToken } from "../position.js";
@@ -103,7 +104,11 @@ export class ChangeStreamSource implements Source {
     const opened = positionOfToken(first.postBatchToken);
     // Resumed: what is stored already decides. Begun anew: a high-water mark at T precedes the events of T.
     const position: Position = start.kind === "after" ? start.position : opened;
-    return new ChangeEventStream(cursor, position, opened.clusterTime - 1n, sharded, this.notes(options, sharded), signal, replyEvents);
+    const way = { ...options, database: this.database, sharded, oplogReadable: this.oplogReadable === true };
+    const report = () => examineCapture(this.client, { capture: "change-stream", ...way });
+    return new ChangeEventStream(
+      ...([cursor, position, opened.clusterTime - 1n, sharded, this.notes(options, sharded), report, signal, replyEvents] as const),
+    );
   }
 
   private notes(options: StreamOptions, sharded: boolean): string[] {

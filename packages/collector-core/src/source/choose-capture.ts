@@ -111,6 +111,7 @@ class AutoSource implements Source {
       position: stream.position,
       coveredTo: stream.coveredTo,
       notes,
+      report: () => stream.report(),
       close: () => stream.close(),
       [Symbol.asyncIterator]: () => stream[Symbol.asyncIterator](),
     };

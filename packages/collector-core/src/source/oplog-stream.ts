@@ -1,5 +1,7 @@
 import { type MongoClient, Timestamp } from "mongodb";
 import type { Batch } from "../batch.js";
+import type { CaptureReport } from "../capture-report/capture-report.js";
+import { examineCapture } from "../capture-report/examine-capture.js";
 import { type ClusterTime, formatClusterTime } from "../cluster-time.js";
 import { OplogError } from "../errors.js";
 import { OplogEntryScan } from "../oplog-entry.js";
@@ -23,6 +25,7 @@ export class OplogStream implements EventStream {
   readonly notes: string[] = [];
 
   private constructor(
+    private readonly client: MongoClient,
     private readonly cursor: RawCursor,
     private readonly reader: OplogBatchReader,
     readonly position: Position,
@@ -51,12 +54,16 @@ export class OplogStream implements EventStream {
       await cursor.close();
       throw error;
     }
-    return new OplogStream(cursor, reader, position, coveredTo, signal);
+    return new OplogStream(client, cursor, reader, position, coveredTo, signal);
   }
 
   /** The server ends a tailing cursor that it has overtaken, or whose collection is gone: opening again tells which. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch> {
     for await (const { documents, askedAt } of repliesAhead(this.cursor, this.signal)) yield this.reader.read(documents, askedAt);
+  }
+
+  report(): Promise<CaptureReport> {
+    return examineCapture(this.client, { capture: "oplog" });
   }
 
   close(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Batch } from "../batch.js";
+import type { CaptureReport } from "../capture-report/capture-report.js";
 import type { ClusterTime } from "../cluster-time.js";
 import type { Position } from "../position.js";
 import type { EventFormat, SourceIdentity } from "../segment.js";
@@ -25,6 +26,8 @@ export interface EventStream extends AsyncIterable<Batch> {
   readonly coveredTo: ClusterTime;
   /** What this way of capture can't carry on this server, in sentences for the operator. */
   readonly notes: string[];
+  /** What of all that the source holds now it carries; throws what a connection throws. */
+  report(): Promise<CaptureReport>;
   /** Releases the server's cursor. */
   close(): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import type { Batch } from "../batch.js";
+import type { CaptureReport } from "../capture-report/capture-report.js";
 import type { ClusterTime } from "../cluster-time.js";
 import type { Position } from "../position.js";
 import type { EventStream } from "./source.js";
@@ -17,6 +18,10 @@ export abstract class StreamOver implements EventStream {
 
   get notes(): string[] {
     return this.stream.notes;
+  }
+
+  report(): Promise<CaptureReport> {
+    return this.stream.report();
   }
 
   close(): Promise<void> {

@@ -113,7 +113,9 @@ const doctor = createRoute({
   middleware: needs("admin"),
   request: {
     body: jsonBody(
-      registrationSchema.pick({ connectionString: true, storeUri: true, database: true }).partial({ storeUri: true, database: true }),
+      registrationSchema
+        .pick({ connectionString: true, storeUri: true, database: true, capture: true })
+        .partial({ storeUri: true, database: true, capture: true }),
     ),
   },
   responses: { 200: json(z.array(z.looseObject({ check: z.string() })), "What was checked, and what to do"), ...problems },

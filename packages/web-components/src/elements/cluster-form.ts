@@ -243,7 +243,7 @@ export class OplogClusterForm extends OplogElement {
   };
 
   private readonly onTest = async (): Promise<void> => {
-    const { connectionString, storeUri, database } = this.values;
+    const { connectionString, storeUri, database, capture } = this.values;
     if (this.readonly || this.busy) return;
     if (!connectionString.trim()) {
       this.problems = { connectionString: "Type the source's address to test it; the stored one is never sent back." };
@@ -257,6 +257,7 @@ export class OplogClusterForm extends OplogElement {
       const body = {
         connectionString: connectionString.trim(),
         database: database.trim() || null,
+        capture,
         ...(storeUri.trim() && { storeUri: storeUri.trim() }),
       };
       this.checks = await this.api.ask<DoctorCheck[]>("/doctor", { method: "POST", body });
