@@ -121,6 +121,25 @@ test("from registering to a restore to just before a drop, with the same dbHash"
   await tab.close();
 });
 
+test("what is not in the log is told in a line, and on demand with why and what to do", async () => {
+  const notes = client.db("admin").collection("notes");
+  await notes.insertOne({ text: "left out of base snapshots" });
+  const tab = await Tab.open(browser, `${dashboard.url}/#/clusters/shop`);
+  const { page } = tab;
+  const notice = page.getByRole("region", { name: "What is not in the log" });
+  await notice.getByText("Not in the log: collections of yours in admin").waitFor();
+  expect(await notice.getByText("database of their own").isVisible()).toBe(false);
+  await notice.locator("summary").press("Enter");
+  await notice.getByText("admin.notes").waitFor();
+  await notice.getByText("database of their own").waitFor();
+  await page.setViewportSize({ width: 360, height: 740 });
+  expect(await overflowing(page)).toEqual([]);
+  await notes.drop();
+  await notice.waitFor({ state: "detached" });
+  expect(tab.offences).toEqual([]);
+  await tab.close();
+});
+
 test("every page is accessible in light and dark, on a desk and on a telephone", async () => {
   const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
   for (const dark of [false, true]) {

@@ -9,14 +9,12 @@ export { appendOnce } from "./append.js";
 export type { Batch } from "./batch.js";
 export * from "./bson-writer.js";
 export { canonicalJson } from "./canonical-json.js";
-export {
-  type CaptureFinding,
-  type CaptureReport,
-  type CaptureWay,
-  type Carried,
-  type FindingKind,
-  isUncarried,
-  namedFinding,
+export type {
+  CaptureFinding,
+  CaptureReport,
+  CaptureWay,
+  Carried,
+  FindingKind,
 } from "./capture-report/capture-report.js";
 export { type Clock, systemClock } from "./clock.js";
 export { type ClusterTime, clusterTime, dateOf, formatClusterTime, ordinalOf, parseClusterTime, secondsOf } from "./cluster-time.js";

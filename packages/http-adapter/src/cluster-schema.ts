@@ -25,6 +25,7 @@ const captureReport = z
   .looseObject({
     at: time.openapi({ description: "when it was looked at" }),
     capture: z.enum(["change-stream", "oplog"]),
+    because: z.string().nullable().openapi({ description: "why it is captured so; null: it was asked for, or the log began so" }),
     complete: z.boolean().openapi({ description: "everything is carried that a log of this source is for" }),
     findings: z
       .array(
@@ -34,7 +35,7 @@ const captureReport = z
           namespaces: z.array(z.string()).openapi({ description: "the first of them" }),
           count: z.number().nullable().openapi({ description: "how many in all; null: it may be any" }),
           carried: z.enum(["exactly", "by the oplog", "in base snapshots only", "not"]),
-          byDesign: z.boolean().openapi({ description: "outside of what a log of this source is for" }),
+          missing: z.boolean().openapi({ description: "a restore lacks it, or would" }),
           why: z.string().nullable(),
           whatToDo: z.string().nullable(),
         }),

@@ -3,13 +3,13 @@ import type { ClusterView } from "@oplog-collector/manager";
 import { expect, test } from "vitest";
 import { Metrics, type MetricsSource } from "./metrics.js";
 
-const finding = { what: "", namespaces: [], byDesign: false, why: null, whatToDo: null };
+const finding = { what: "", namespaces: [], missing: false, why: null, whatToDo: null };
 const REPORT: CaptureReport = {
-  ...{ at: "2026-11-22T14:05:24.269Z", capture: "change-stream", complete: false, cut: null },
+  ...{ at: "2026-11-22T14:05:24.269Z", capture: "change-stream", because: null, complete: false, cut: null },
   findings: [
-    { ...finding, kind: "atomic-apply-ops", carried: "not", count: null },
-    { ...finding, kind: "time-series", carried: "in base snapshots only", count: 7 },
-    { ...finding, kind: "not-replicated", carried: "not", count: 3, byDesign: true },
+    { ...finding, kind: "atomic-apply-ops", carried: "not", missing: true, count: null },
+    { ...finding, kind: "time-series", carried: "in base snapshots only", missing: true, count: 7 },
+    { ...finding, kind: "not-replicated", carried: "not", count: 3 },
     { ...finding, kind: "views", carried: "exactly", count: 4 },
   ],
 };

@@ -1,4 +1,3 @@
-import { isUncarried } from "@oplog-collector/collector-core";
 import type { ClusterView, Job, ManagerApi, StatsRow } from "@oplog-collector/manager";
 import { Gauge, Registry } from "prom-client";
 
@@ -49,8 +48,8 @@ export class Metrics {
       "kind",
     ]);
     for (const { name, captureReport } of clusters)
-      for (const { kind, count } of captureReport?.findings.filter(isUncarried) ?? [])
-        if (count !== null) uncarried.set({ cluster: name, kind }, count);
+      for (const { kind, count, missing } of captureReport?.findings ?? [])
+        if (missing && count !== null) uncarried.set({ cluster: name, kind }, count);
     perCluster(
       "capture_complete",
       "1 when the log gets every change that it is for",

@@ -31,8 +31,8 @@ export interface CaptureFinding {
   /** How many in all; null: it may be any. */
   count: number | null;
   carried: Carried;
-  /** Outside of what a log of this source is for, so that nothing is missing. */
-  byDesign: boolean;
+  /** A restore lacks it, or would. What a log of this source is not for is not missing. */
+  missing: boolean;
   /** Null when it is carried as everything is. */
   why: string | null;
   whatToDo: string | null;
@@ -57,6 +57,8 @@ export interface CaptureReport {
   /** When it was looked at: ISO-8601. */
   at: string;
   capture: Capture;
+  /** Why it is captured so; null: it was asked for, or the log began so. */
+  because: string | null;
   /** Everything is carried that a log of this source is for. */
   complete: boolean;
   /** What is not carried comes first. */
@@ -67,16 +69,14 @@ export interface CaptureReport {
 
 const ORDER: readonly Carried[] = ["not", "in base snapshots only", "by the oplog", "exactly"];
 
-const rank = ({ carried, byDesign }: CaptureFinding): number => (byDesign ? ORDER.length : ORDER.indexOf(carried));
-
-/** Something is missing in a restore, or would be. */
-export const isUncarried = ({ carried, byDesign }: CaptureFinding): boolean =>
-  !byDesign && (carried === "not" || carried === "in base snapshots only");
+/** What is missing comes first, what is not carried and not missed last. */
+const rank = ({ carried, missing }: CaptureFinding): number => (carried === "not" && !missing ? ORDER.length : ORDER.indexOf(carried));
 
 /** Judges what is carried, of what there is. */
 export function reportCapture(way: CaptureWay, holdings: Holdings, at: Date): CaptureReport {
   const findings = FINDINGS.flatMap((find) => find(way, holdings) ?? []).sort((a, b) => rank(a) - rank(b));
-  return { at: at.toISOString(), capture: way.capture, complete: !findings.some(isUncarried), findings, cut: holdings.cut };
+  const complete = !findings.some(({ missing }) => missing);
+  return { at: at.toISOString(), capture: way.capture, because: null, complete, findings, cut: holdings.cut };
 }
 
 /** In words: `time series (shop.metrics, shop.visits and 3 more)`. */

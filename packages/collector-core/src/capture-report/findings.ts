@@ -4,18 +4,20 @@ import type { Holdings, Listed } from "./holdings.js";
 type ChangeStreamWay = Extract<CaptureWay, { capture: "change-stream" }>;
 type Find = (way: CaptureWay, holdings: Holdings) => CaptureFinding | null;
 type Named = Pick<CaptureFinding, "kind" | "what">;
-type Judged = Pick<CaptureFinding, "carried"> & Partial<Pick<CaptureFinding, "why" | "whatToDo" | "byDesign">>;
+type Judged = Pick<CaptureFinding, "carried"> & Partial<Pick<CaptureFinding, "why" | "whatToDo">> & { byDesign?: boolean };
+
+function finding(named: Named, { names, count }: { names: string[]; count: number | null }, judged: Judged): CaptureFinding {
+  const { carried, why = null, whatToDo = null, byDesign = false } = judged;
+  const missing = !byDesign && (carried === "not" || carried === "in base snapshots only");
+  return { ...named, namespaces: names, count, carried, missing, why, whatToDo };
+}
 
 /** Of these namespaces; null when there are none. */
-const ofThose = (named: Named, { names, count }: Listed, judged: Judged): CaptureFinding | null =>
-  count === 0 ? null : { ...named, namespaces: names, count, byDesign: false, why: null, whatToDo: null, ...judged };
+const ofThose = (named: Named, those: Listed, judged: Judged): CaptureFinding | null =>
+  those.count === 0 ? null : finding(named, those, judged);
 
 /** Of whichever namespace. */
-const ofAny = (named: Named, judged: Judged): CaptureFinding => ({
-  ...named,
-  ...{ namespaces: [], count: null, byDesign: false, why: null, whatToDo: null },
-  ...judged,
-});
+const ofAny = (named: Named, judged: Judged): CaptureFinding => finding(named, { names: [], count: null }, judged);
 
 const EXACTLY: Judged = { carried: "exactly" };
 
@@ -128,14 +130,14 @@ const usersAndRoles: Find = (way, { users }) => {
 };
 
 const adminCollections: Find = (way, { admin }) => {
-  const named: Named = { kind: "admin-collections", what: "collections of yours in admin" };
-  return ofThose(named, admin, {
+  const inLog = way.capture === "oplog" || way.oplogReadable;
+  const elsewhere = "Keep them in a database of their own";
+  return ofThose({ kind: "admin-collections", what: "collections of yours in admin" }, admin, {
     carried: "not",
-    why:
-      way.capture === "oplog" || way.oplogReadable
-        ? "Base snapshots leave admin out: a restore has only what was written since the log began."
-        : "No change stream shows what is written in admin, and base snapshots leave it out.",
-    whatToDo: "Keep them in a database of their own.",
+    why: inLog
+      ? "Base snapshots leave admin out: a restore stops at the first change of something that is older than the log."
+      : "No change stream shows what is written in admin, and base snapshots leave it out.",
+    whatToDo: inLog ? `${elsewhere}, or leave them out of restores (--exclude-ns 'admin.*').` : `${elsewhere}.`,
   });
 };
 

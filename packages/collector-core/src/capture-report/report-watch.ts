@@ -4,7 +4,7 @@ import { describeError } from "../describe-error.js";
 import type { EventCount } from "../segment.js";
 import type { EventStream } from "../source/source.js";
 import type { StatusBoard } from "../status.js";
-import { type CaptureFinding, type CaptureReport, isUncarried, namedFinding } from "./capture-report.js";
+import { type CaptureFinding, type CaptureReport, namedFinding } from "./capture-report.js";
 
 /** Rights, and what a stream does not show, change without a word: so often it is looked without a reason. */
 const LOOK_INTERVAL_MS = 10 * 60_000;
@@ -82,7 +82,7 @@ export class ReportWatch {
   /** What is new is told once, and what has gone. */
   private tell({ findings, cut }: CaptureReport): void {
     const { logger } = this.options;
-    const uncarried = new Map(findings.filter(isUncarried).map((finding) => [`${finding.kind} ${finding.carried}`, finding]));
+    const uncarried = new Map(findings.filter(({ missing }) => missing).map((finding) => [`${finding.kind} ${finding.carried}`, finding]));
     for (const [key, finding] of uncarried) {
       const known = this.known.get(key);
       if (!known || finding.namespaces.some((name) => !known.namespaces.includes(name)))

@@ -182,7 +182,14 @@ class SimulatedStream implements EventStream {
 
   /** Of no consequence for the log: draws nothing, so that a seed repeats its run whatever is reported. */
   report = async (): Promise<CaptureReport> => ({
-    ...{ at: new Date(this.source.time.now).toISOString(), capture: "change-stream", complete: true, findings: [], cut: null },
+    ...{
+      at: new Date(this.source.time.now).toISOString(),
+      capture: "change-stream",
+      because: null,
+      complete: true,
+      findings: [],
+      cut: null,
+    },
   });
 
   async close(): Promise<void> {

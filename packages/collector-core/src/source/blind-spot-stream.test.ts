@@ -70,7 +70,7 @@ function streamOf(moments: Moment[], sizes: number[], position: Position): Event
     position,
     coveredTo: position.clusterTime - 1n,
     notes: [],
-    report: async () => ({ at: "", capture: "change-stream", complete: true, findings: [], cut: null }),
+    report: async () => ({ at: "", capture: "change-stream", because: null, complete: true, findings: [], cut: null }),
     close: async () => {},
     [Symbol.asyncIterator]: () => replies(moments, sizes, position),
   };

@@ -111,7 +111,7 @@ class AutoSource implements Source {
       position: stream.position,
       coveredTo: stream.coveredTo,
       notes,
-      report: () => stream.report(),
+      report: async () => ({ ...(await stream.report()), because: why }),
       close: () => stream.close(),
       [Symbol.asyncIterator]: () => stream[Symbol.asyncIterator](),
     };

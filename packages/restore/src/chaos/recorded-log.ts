@@ -17,10 +17,13 @@ import { MongoClient } from "mongodb";
 import { waitFor } from "../../../../scripts/wait-for.mjs";
 import { coveredTo } from "../snapshot/wait-for-coverage.js";
 
-/** An idle source's checkpoints come every 10 s: too long to wait for in a test. The patience of a collector that stops is left as it is. */
+/**
+ * An idle source's checkpoints come every 10 s: too long to wait for in a test. The patience of a collector that stops is left as it is, and so is
+ * what comes every few minutes.
+ */
 const hasty = (stop: AbortSignal): Clock => ({
   ...systemClock,
-  sleep: (ms, signal) => systemClock.sleep(stop.aborted ? ms : Math.min(ms, 100), signal),
+  sleep: (ms, signal) => systemClock.sleep(stop.aborted || ms > 60_000 ? ms : Math.min(ms, 100), signal),
 });
 
 export interface RecordingOptions {

@@ -20,6 +20,8 @@ type AsJson<T> = T extends Date
 
 /** Types of what the HTTP API takes and answers, as JSON. */
 export type Cluster = ClusterView;
+export type CaptureReport = NonNullable<Cluster["captureReport"]>;
+export type CaptureFinding = CaptureReport["findings"][number];
 export type Job = AsJson<Omit<ManagerJob, "result">> & { result: unknown };
 export type { EventRow, RegistrationInput, RestorePlan, RestoreRequest, StatsRow, UnusualMoment };
 

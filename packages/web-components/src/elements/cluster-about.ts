@@ -2,10 +2,11 @@ import { css, html, type TemplateResult } from "lit";
 import type { Cluster } from "../api/answers.js";
 import { formatBytes } from "../format/amounts.js";
 import { formatLocal, formatUtc } from "../format/times.js";
+import { carriedWords } from "./capture-notice.js";
 
 /** What was registered, and where it runs. */
 export function clusterAbout(cluster: Cluster): TemplateResult {
-  const { retention } = cluster;
+  const { retention, captureReport } = cluster;
   const kept = [
     ...(retention.maxAgeHours === undefined ? [] : [`${retention.maxAgeHours} h`]),
     ...(retention.maxBytes === undefined ? [] : [formatBytes(retention.maxBytes)]),
@@ -14,7 +15,8 @@ export function clusterAbout(cluster: Cluster): TemplateResult {
     ["Source", html`<span class="mono">${cluster.connectionString}</span>`],
     ["Database", cluster.database ?? "the whole deployment"],
     ["Store", html`<span class="mono">${cluster.storeUri}</span>`],
-    ["Captured by", cluster.captureInUse ?? cluster.capture],
+    ["Captured by", html`${cluster.captureInUse ?? cluster.capture} <span class="muted">${captureReport?.because}</span>`],
+    ["In the log", captureReport ? carriedWords(captureReport) : "–"],
     ["Kept", kept.length === 0 ? "for ever" : `at most ${kept.join(", ")}`],
     ["Base snapshots", cluster.snapshotEveryHours === null ? "only by hand" : `every ${cluster.snapshotEveryHours} h`],
     [
@@ -28,7 +30,7 @@ export function clusterAbout(cluster: Cluster): TemplateResult {
   return html`<section class="panel" aria-labelledby="about">
     <header><h2 id="about">About</h2></header>
     <dl class="about">${rows.map(([title, value]) => html`<div><dt>${title}</dt><dd>${value}</dd></div>`)}</dl>
-    ${cluster.notes.map((note) => html`<p class="muted note">${note}</p>`)}
+    ${(captureReport ? [] : cluster.notes).map((note) => html`<p class="muted note">${note}</p>`)}
   </section>`;
 }
 

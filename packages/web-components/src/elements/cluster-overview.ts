@@ -8,6 +8,7 @@ import { formatAgo, formatUtc, millisecondsOf } from "../format/times.js";
 import { OplogElement } from "../oplog-element.js";
 import { styles } from "../styles.js";
 import type { Moment } from "../timeline/coverage-timeline.js";
+import { captureNotice, captureNoticeStyles } from "./capture-notice.js";
 import { clusterAbout, clusterAboutStyles } from "./cluster-about.js";
 import { clusterFigureStyles } from "./cluster-figure-styles.js";
 import { headroomFigure, lagFigure } from "./cluster-figures.js";
@@ -30,6 +31,7 @@ export class OplogClusterOverview extends OplogElement {
     clusterFigureStyles,
     figureStripStyles,
     clusterAboutStyles,
+    captureNoticeStyles,
     css`
       :host {
         display: grid;
@@ -62,6 +64,7 @@ export class OplogClusterOverview extends OplogElement {
     if (!cluster) return missingCluster(feed, this.cluster);
     const { name, id } = cluster;
     return html`
+      ${captureNotice(cluster.captureReport)}
       ${figureStrip(`Figures of ${name}`, figuresOf(cluster))}
       <section class="panel" aria-labelledby="coverage">
         <header><h2 id="coverage">Coverage</h2>${this.chosen(cluster)}</header>
