@@ -21,8 +21,8 @@ export function captureNotice(report: CaptureReport | null): TemplateResult | ty
 /** What the log has of things that not every way of capture carries. */
 export function carriedWords({ complete, findings, cut }: CaptureReport): string {
   const also = findings.filter(({ missing, carried, count }) => !missing && carried !== "not" && count !== null).map(({ what }) => what);
-  const words = complete ? ["all that a log of this source is for", ...also.map((what) => `also ${what}`)] : also;
-  return [...words, ...(cut ? [`not looked at: ${cut}`] : [])].join(", ") || "not all: see above";
+  const rest = complete ? "all that a log of this source is for" : "all but what is named above";
+  return [rest, ...also.map((what) => `also ${what}`), ...(cut ? [`not looked at: ${cut}`] : [])].join(", ");
 }
 
 const findingItem = ({ what, carried, namespaces, count, why, whatToDo }: CaptureFinding): TemplateResult => html`<li>

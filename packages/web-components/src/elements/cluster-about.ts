@@ -16,7 +16,7 @@ export function clusterAbout(cluster: Cluster): TemplateResult {
     ["Database", cluster.database ?? "the whole deployment"],
     ["Store", html`<span class="mono">${cluster.storeUri}</span>`],
     ["Captured by", html`${cluster.captureInUse ?? cluster.capture} <span class="muted">${captureReport?.because}</span>`],
-    ["In the log", captureReport ? carriedWords(captureReport) : "–"],
+    ["Carried", captureReport ? carriedWords(captureReport) : "–"],
     ["Kept", kept.length === 0 ? "for ever" : `at most ${kept.join(", ")}`],
     ["Base snapshots", cluster.snapshotEveryHours === null ? "only by hand" : `every ${cluster.snapshotEveryHours} h`],
     [
