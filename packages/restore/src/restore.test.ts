@@ -89,6 +89,24 @@ describe("a restore gives what the source held", () => {
     await expectEqual();
   });
 
+  test("with collections that users keep in admin left out: base snapshots have none of them, which stops a restore that would change one", async () => {
+    const capture = captureSource({ uri: two.sourceSet.uri, mode: "oplog" });
+    await using recorded = await RecordedLog.of(two.sourceSet.uri, "with-admin", { capture });
+    const notes = two.source.db("admin").collection<{ _id: number; n: number }>("notes");
+    await using _ = { [Symbol.asyncDispose]: async () => void (await notes.drop()) };
+    await notes.insertOne({ _id: 1, n: 1 });
+    await two.source.db("shop").collection<{ _id: number }>("orders").insertOne({ _id: 1 });
+    await takeSnapshot({ source: two.sourceSet.uri, location: recorded.location, log: recorded.name });
+    await notes.updateOne({ _id: 1 }, { $inc: { n: 1 } });
+    await two.source.db("shop").collection<{ _id: number }>("orders").insertOne({ _id: 2 });
+    const to = await recorded.caughtUp();
+    const request = { location: recorded.location, log: recorded.name, target: two.targetSet.uri, to };
+    await expect(restore(request)).rejects.toEqual(failsWith("APPLY_FAILED"));
+    await restore({ ...request, excludeNs: ["admin.*"], force: true });
+    await expectEqual();
+    expect(await two.target.db("admin").listCollections({ name: "notes" }).toArray()).toEqual([]);
+  });
+
   test("for every kind of collection and index, while it is written to", async () => {
     await using recorded = await RecordedLog.of(two.sourceSet.uri);
     const db = two.source.db("shop");
