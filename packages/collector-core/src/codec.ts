@@ -20,7 +20,7 @@ export const DEFAULT_CODEC: Codec = "gzip";
 type Transform = (bytes: Buffer) => Promise<Buffer>;
 
 const gzip = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.gzip);
-const gunzip = promisify<zlib.InputType, Buffer>(zlib.gunzip);
+const gunzip = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.gunzip);
 
 // Absent from Node 20's types and runtime, so looked up at run time.
 const zstd = zlib as unknown as Partial<
@@ -47,4 +47,8 @@ export const compress = (codec: Codec): Transform =>
       : identity;
 
 export const decompress = (codec: Codec): Transform =>
-  codec === "gzip" ? gunzip : codec === "zstd" ? zstdTransform("zstdDecompress") : identity;
+  codec === "gzip"
+    ? (bytes) => gunzip(bytes, { chunkSize: GZIP_CHUNK_BYTES })
+    : codec === "zstd"
+      ? zstdTransform("zstdDecompress")
+      : identity;

@@ -22,7 +22,7 @@ export class LogKeeper {
     const { store, troubles } = options;
     this.writer = new SegmentWriter({
       ...options,
-      codec: store.codec ?? options.codec,
+      keepContent: store.showsEvents ?? false,
       keys: store.keys,
       store: (segment) => appendUntilStored(store, segment, troubles, this.ended.signal),
     });

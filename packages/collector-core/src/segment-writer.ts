@@ -40,6 +40,8 @@ export interface LogHead {
 /** A sealed segment's contents, compressed while those before it are stored. */
 interface PendingSegment extends Pick<OpenSegment, "format" | "events" | "bytes" | "counts" | "to"> {
   payload: Promise<Buffer>;
+  /** Before it was compressed; only where the store makes use of it. */
+  content: Buffer | undefined;
 }
 
 /** What the writer knows by itself. */
@@ -66,6 +68,8 @@ export interface SegmentWriterOptions {
   codec: Codec;
   /** What segments are encrypted with; absent: they are not. */
   keys?: Keyring | undefined;
+  /** Whether the store is given each segment's content beside the compressed payload. */
+  keepContent?: boolean;
   clock: Clock;
   /** Stores one segment, trying again as long as that can help; throws when it is not stored. */
   store: (segment: SealedSegment) => Promise<void>;
@@ -195,7 +199,7 @@ export class SegmentWriter {
     const turn = this.pending.at(-COMPRESSED_AT_ONCE)?.payload.catch(() => {});
     const compressed = turn ? turn.then(() => compress(this.options.codec)(payload)) : compress(this.options.codec)(payload);
     compressed.catch(() => {}); // awaited, in its turn, by the loop below
-    this.pending.push({ format, events, bytes, counts, to, payload: compressed });
+    this.pending.push({ format, events, bytes, counts, to, payload: compressed, content: this.options.keepContent ? payload : undefined });
     this.storing ??= this.storeAll();
   }
 
@@ -203,10 +207,11 @@ export class SegmentWriter {
   private async storeAll(): Promise<void> {
     try {
       while (this.pending.length > 0 && !this.failure) {
-        const { events, bytes, counts, format, to, payload } = this.pending[0]!;
+        const { events, bytes, counts, format, to, payload, content } = this.pending[0]!;
         const { codec } = this.options;
         const ends = { from: this.head.position, to: to.position, coveredTo: to.coveredTo };
-        const storedBytes = await this.append({ kind: "events", ...ends, format, codec, events, bytes, counts, payload: await payload });
+        const header = { kind: "events" as const, ...ends, format, codec, events, bytes, counts };
+        const storedBytes = await this.append({ ...header, payload: await payload }, content);
         this.pending.shift();
         this.options.onAppended({ head: this.head, events, bytes, storedBytes, counts, currentTo: to.currentTo });
         this.wakeAll();
@@ -218,7 +223,7 @@ export class SegmentWriter {
     }
   }
 
-  private async append({ payload, ...fields }: Omit<SegmentHeader, OwnFields> & { payload: Buffer }): Promise<number> {
+  private async append({ payload, ...fields }: Omit<SegmentHeader, OwnFields> & { payload: Buffer }, content?: Buffer): Promise<number> {
     if (comparePositions(fields.to, this.head.position) < 0) throw wentBack();
     const segment = sealSegment(
       {
@@ -232,7 +237,7 @@ export class SegmentWriter {
       payload,
       this.options.keys,
     );
-    await this.options.store(segment).catch((error: unknown) => this.fail(error));
+    await this.options.store({ ...segment, content }).catch((error: unknown) => this.fail(error));
     if (this.failure) throw this.failure.error; // perhaps only given up: what is stored all the same is found at the next start
     this.head = { number: segment.number, hash: segment.hash, position: fields.to, coveredTo: fields.coveredTo };
     return segment.header.length + segment.payload.length;

@@ -87,6 +87,8 @@ export interface SealedSegment {
   payload: Buffer;
   /** SHA-256 of header and payload; the header holds the hash before, so this proves the whole chain up to here. */
   hash: Buffer;
+  /** The payload before it was compressed, for a store that shows events: whoever has just sealed the segment has it still. */
+  content?: Buffer | undefined;
   /** What it can be decrypted with, where its store was opened with keys. */
   keys?: Keyring;
 }

@@ -1,4 +1,3 @@
-import type { Codec } from "./codec.js";
 import type { Keyring } from "./keyring.js";
 import type { Position } from "./position.js";
 import type { SealedSegment } from "./segment.js";
@@ -64,8 +63,8 @@ export interface Bundling {
 export interface Store extends Sink {
   /** Who writes here encrypts with these, and what is read brings them along; absent: it is not encrypted. A store itself knows nothing of it. */
   readonly keys?: Keyring;
-  /** What its segments are to be compressed with; absent: whoever writes may choose. */
-  readonly codec?: Codec;
+  /** It also shows each event to whoever may read its database: it is of no use to encrypt what it keeps. */
+  readonly showsEvents?: true;
   /** Absent: it keeps each segment as it was stored. */
   readonly bundling?: Bundling | undefined;
   /** The headers in the order of their numbers, from the first above `after`; from the end backwards with `reverse`. */

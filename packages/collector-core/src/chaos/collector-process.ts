@@ -11,7 +11,7 @@ import type { PrintedStatus } from "../status.js";
 const OPLOG = fileURLToPath(new URL("../../../../apps/cli/bin/oplog.js", import.meta.url));
 const CRASH_POINTS = new URL("./crash-points.mjs", import.meta.url).href;
 
-/** Where `crash-points.mjs` can kill: on the file store `mid-append` is between the pieces of a file, on the MongoDB store between parts or within the transaction. */
+/** Where `crash-points.mjs` can kill: on the file store `mid-append` is between the pieces of a file, on the MongoDB store between parts or among the entries. */
 export type CrashPoint =
   | "before-append"
   | "after-append"

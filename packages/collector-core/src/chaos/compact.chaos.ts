@@ -76,7 +76,7 @@ test.each(SINKS)(
       await readerPlace.close();
     }
   },
-  scaled(120_000, 900_000),
+  scaled(120_000, 3_600_000),
 );
 
 async function isWhole(store: Store, segments: readonly SealedSegment[]): Promise<void> {

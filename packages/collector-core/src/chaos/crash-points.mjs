@@ -8,7 +8,7 @@
 import { writeSync } from "node:fs";
 import files from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
-import { ClientSession, Collection } from "mongodb";
+import { Collection, Db } from "mongodb";
 
 const { point, occurrence } = JSON.parse(process.env.CHAOS_CRASH_POINT ?? "{}");
 let left = occurrence;
@@ -89,15 +89,16 @@ Collection.prototype.insertOne = async function (...args) {
   const part = this.collectionName.endsWith(".parts");
   if (!part) reached("before-append");
   const result = await insertOne.apply(this, args);
-  // In a transaction the entries are still to come, and then the commit.
-  reached(part || args[1]?.session ? "mid-append" : "after-append"); // the server has it, and the store does not know yet
+  reached(part ? "mid-append" : "after-append"); // the server has it, and the store does not know yet
   return result;
 };
-const { commitTransaction } = ClientSession.prototype;
-/** @this {ClientSession} @param {Parameters<typeof commitTransaction>} args */
-ClientSession.prototype.commitTransaction = async function (...args) {
-  await commitTransaction.apply(this, args);
-  reached("after-append");
+// In the layout of entries these come after the segment, some at a time.
+const { command } = Db.prototype;
+/** @this {Db} @param {Parameters<typeof command>} args */
+Db.prototype.command = async function (...args) {
+  const result = await command.apply(this, args);
+  if (args[0].insert) reached("mid-append");
+  return result;
 };
 /** @this {Collection} @param {Parameters<typeof replaceOne>} args */
 Collection.prototype.replaceOne = async function (...args) {

@@ -9,6 +9,7 @@ import { Random } from "../simulation/random.js";
 import type { Store } from "../store.js";
 import { oplog } from "./collector-process.js";
 import { type Capture, compareWithControl } from "./control-reader.js";
+import { compareEntriesWithLog } from "./entries-check.js";
 import { faultsFor, Scene } from "./faults.js";
 import { openPlace, type Sink, withLogOf } from "./log-place.js";
 import { MixedLoad } from "./mixed-load.js";
@@ -98,6 +99,7 @@ describe("each event of the source is in the log once, in order, byte for byte",
 
       const equal = await withLogOf(place, name, (store) => compareWithControl(store, { uri: source.uri, capture, after, to }));
       expect(equal.events).toBeGreaterThanOrEqual(EVENTS[sink]);
+      const shown = sink === "entries" && (await withLogOf(place, name, (store) => compareEntriesWithLog(place, name, store)));
       // Some may have reached the others before they stopped fetching: those were kept.
       const kept = await client.db("shop").collection("undone").countDocuments({ undone: true });
       expect(await withLogOf(place, name, (store) => undoneIn(store))).toBe(kept - keptBefore);
@@ -115,6 +117,7 @@ describe("each event of the source is in the log once, in order, byte for byte",
         "writes undone by rollbacks, none of them in the log": scene.undone,
         "events, each in the log once, in order, byte for byte": equal.events,
         bytes: equal.bytes,
+        ...(shown && { "documents beside the log, one for each of its events and in its place": shown }),
         "peak memory of a collector, MiB": scene.peakMemoryMiB,
         seconds: Math.round((Date.now() - startedAt) / 1000),
         seed,

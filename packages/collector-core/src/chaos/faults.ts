@@ -244,7 +244,7 @@ const objectStoreFaults = (): Fault[] =>
     [requestStruck({ status: 503, code: "SlowDown" }, "503"), 0, 3],
   ]);
 
-/** What differs from the other layout: an append is a transaction, which outlives its client. */
+/** What differs from the other layout: an append goes on with the entries after the segment is stored. */
 const entriesFaults = (): Fault[] =>
   timesOver([
     [killedAtRandom, 0, 8],

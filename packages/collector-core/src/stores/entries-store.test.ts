@@ -1,14 +1,15 @@
 /// <reference path="../../../../scripts/vitest-context.d.ts" />
-import { BSON, Collection, type Document, MongoClient, Timestamp } from "mongodb";
-import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from "vitest";
+import { BSON, type Document, MongoClient, Timestamp } from "mongodb";
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
 import { startProxy } from "../../../../scripts/tcp-proxy.mjs";
 import { compress } from "../codec.js";
 import { keyring } from "../keyring.js";
-import { decodeHeader, type SealedSegment, sealSegment } from "../segment.js";
-import type { StoreLocation } from "../store.js";
-import { assertStored, collect } from "./conformance-segments.js";
+import { documentsIn } from "../raw-bson.js";
+import { decodeHeader, readPayload, type SealedSegment, sealSegment } from "../segment.js";
+import type { Store, StoreLocation } from "../store.js";
+import { assertStored } from "./conformance-segments.js";
 import { openStore } from "./open-store.js";
-import { sampleSegment } from "./sample-segment.js";
+import { sampleCheckpoint, sampleSegment } from "./sample-segment.js";
 
 const DATABASE = `entries_${process.pid}`;
 let client: MongoClient;
@@ -27,6 +28,17 @@ afterAll(async () => {
 });
 
 const entries = (log = "orders") => client.db(DATABASE).collection<Document>(`oplogs_${log}`);
+
+/** One document an event, in its place. */
+async function expectEntriesOf(segment: SealedSegment): Promise<void> {
+  const events = [...documentsIn(await readPayload(segment))].map((bytes) => BSON.deserialize(bytes));
+  const found = await entries()
+    .find({ segment: segment.number }, { sort: { i: 1 } })
+    .toArray();
+  expect(found.map(({ _id, i, doc_key }) => ({ _id, i, doc_key }))).toEqual(
+    events.map(({ _id, documentKey }, i) => ({ _id, i, doc_key: documentKey })),
+  );
+}
 
 /** An event whose bytes no object keeps: a double without a fraction, names like integers out of order. */
 function event(second: number, fields: Document): Buffer {
@@ -91,15 +103,14 @@ test("oplog entries likewise, with their time as the id", async () => {
   expect(update).toMatchObject({ op_type: "u", doc_key: { _id: 1 }, operation_description: { $v: 2, diff: {} } });
 });
 
-test("a segment is there with all of its entries, or with none", async () => {
+test("an event that another segment holds already is noticed, and its entry stays", async () => {
   const store = await location.log("orders");
   const first = sampleSegment({ number: 1 });
   await store.append(first);
   // The same events under another number: what a collector would do that went wrong.
   const again = sampleSegment({ number: 2, payload: Buffer.concat([event(9, UPDATE), first.payload]), events: 3 });
-  await expect(store.append(again)).rejects.toMatchObject({ code: "DAMAGED", message: expect.stringContaining("another segment") });
-  expect(await store.read(2)).toBeNull();
-  expect(await entries().countDocuments()).toBe(2);
+  await expect(store.append(again)).rejects.toMatchObject({ code: "DAMAGED", message: expect.stringContaining("segment 1 of this log") });
+  expect(await entries().countDocuments({ segment: 1 })).toBe(2);
   await assertStored(store, first);
 });
 
@@ -111,70 +122,90 @@ test("entries that a removal left behind are in nobody's way", async () => {
   const longer = sampleSegment({ number: 1, events: 3, payload: Buffer.concat([event(9, UPDATE), segment.payload]) });
   expect(await store.append(longer)).toBe("stored");
   await assertStored(store, longer);
-  expect(await entries().countDocuments()).toBe(3);
+  await expectEntriesOf(longer);
 });
 
-test("what another writer stores while such entries are removed stays", async () => {
-  const [store, other] = [await location.log("orders"), await location.log("orders")];
-  const stray = sampleSegment({ number: 1 });
-  await store.append(stray);
-  await client.db(DATABASE).collection("oplogs_orders.segments").deleteMany({});
-  const theirs = sampleSegment({ number: 1, events: 1, payload: event(20, UPDATE) });
-  const deleteMany = Collection.prototype.deleteMany;
-  const meanwhile = vi.spyOn(Collection.prototype, "deleteMany").mockImplementationOnce(async function (this: Collection, ...asked) {
-    expect(await other.append(theirs)).toBe("stored");
-    return deleteMany.apply(this, asked);
-  });
-  try {
-    expect(await store.append(stray)).toBe("taken");
-    expect(meanwhile).toHaveBeenCalled();
-  } finally {
-    meanwhile.mockRestore();
-  }
-  await assertStored(store, theirs);
-  expect(await entries().countDocuments()).toBe(1);
+/** What each of an append's writes may come to: it is not done, it is done and nobody hears of it, or all is well. */
+const FATES = ["forward", "destroy", "forward-then-cut-at-answer"] as const;
+
+describe.each([
+  ["the same writer tries again", (store: Store, _: Store, segment: SealedSegment) => store.append(segment)],
+  [
+    "the same writer goes on",
+    (store: Store, _: Store, segment: SealedSegment) => store.append(sampleSegment({ number: segment.number + 1 })),
+  ],
+  ["another takes the log over", (_: Store, other: Store) => other.writeCheckpoint(sampleCheckpoint(1, "b"), { takeOver: true })],
+  ["another goes on", (_: Store, other: Store, segment: SealedSegment) => other.append(sampleSegment({ number: segment.number + 1 }))],
+])("an append that broke off among its writes is made good when %s", (_name, goOn) => {
+  test.each(FATES.flatMap((first) => FATES.map((second) => [first, second] as const)))(
+    "the segment: %s, its entries: %s",
+    async (...fates) => {
+      const server = new URL(inject("mongodbUri"));
+      await using proxy = await startProxy({ target: { port: Number(server.port) } });
+      const dying = await openStore(`${proxy.uri.replace("/?", `/${DATABASE}?`)}&layout=entries`);
+      const store = await dying.log("orders");
+      const first = sampleSegment({ number: 1 });
+      await store.append(first);
+      const segment = sampleSegment({ number: 2, previous: first.hash });
+      let writes = 0;
+      proxy.onClientMessage(({ command }) => (command === "insert" ? (fates[writes++] ?? "destroy") : "forward"));
+      const failed = await store.append(segment).then(
+        () => false,
+        () => true,
+      );
+      expect(failed).toBe(fates.some((fate) => fate !== "forward"));
+      proxy.heal();
+      const other = await location.log("orders");
+      const stored = await other.read(2);
+      await goOn(store, other, segment);
+      await dying.close();
+      if (stored) await expectEntriesOf(segment);
+      await expectEntriesOf(first);
+    },
+  );
 });
 
-test("an append whose client is gone is ended by the next one: the number is free again at once, and the log can be removed", async () => {
-  const server = new URL(inject("mongodbUri"));
-  await using proxy = await startProxy({ target: { port: Number(server.port) } });
-  const [stored, other] = [sampleSegment({ number: 1 }), sampleSegment({ number: 1, events: 3 })];
-  /** As `kill -9` leaves it: the server has header and entries, and neither a commit nor an abort ever comes. */
-  const leaveOpen = async (segment: SealedSegment) => {
-    const dying = await openStore(`${proxy.uri.replace("/?", `/${DATABASE}?`)}&layout=entries`);
-    proxy.onClientMessage(({ command }) => (/^(commit|abort)Transaction$/.test(command) ? "destroy" : "forward"));
-    await expect((await dying.log("orders")).append(segment)).rejects.toThrow();
-    await dying.close();
-  };
-  await leaveOpen(other);
+test("retention takes entries with their segments, also those that an interrupted one left", async () => {
   const store = await location.log("orders");
-  expect(await store.append(stored)).toBe("stored");
-  await assertStored(store, stored);
-  expect(await entries().countDocuments()).toBe(2);
-  await leaveOpen(sampleSegment({ number: 2, previous: stored.hash }));
+  const segments = [1, 2, 3, 4].map((number) => sampleSegment({ number }));
+  for (const segment of segments) await store.append(segment);
+  await client.db(DATABASE).collection<{ _id: number }>("oplogs_orders.segments").deleteOne({ _id: 1 });
+  await store.remove(2);
+  expect((await entries().distinct("segment")).toSorted()).toEqual([3, 4]);
+  for (const segment of segments.slice(2)) await expectEntriesOf(segment);
   await store.remove();
   expect(await entries().countDocuments()).toBe(0);
-}, 30_000); // half of what the server would wait
-
-test("an entry that is gone or was changed is noticed", async () => {
-  const store = await location.log("orders");
-  await store.append(sampleSegment({ number: 1 }));
-  await entries().deleteOne({ i: 1 });
-  await expect(store.read(1)).rejects.toMatchObject({ code: "DAMAGED", message: expect.stringContaining("has 1 of its 2 entries") });
 });
 
-test("what was compressed elsewhere comes back as it was, and can be queried too; so can an event too large to be in a document twice", async () => {
+test("what is done to the entries does not touch the log", async () => {
   const store = await location.log("orders");
-  const sample = sampleSegment({ number: 1, codec: "gzip" });
-  const compressed = sealSegment(decodeHeader(sample.header), await compress("gzip")(sample.payload));
-  const large = event(5, { operationType: "insert", fullDocument: { _id: 1, filler: "x".repeat(9 * 1024 * 1024) } });
-  const second = sampleSegment({ number: 2, events: 1, payload: large, previous: compressed.hash });
-  for (const segment of [compressed, second]) {
+  const segment = sampleSegment({ number: 1 });
+  await store.append(segment);
+  await entries().deleteOne({ i: 1 });
+  await entries().updateMany({}, { $set: { ns: "other" } });
+  await assertStored(store, segment);
+});
+
+test("an event too large to be a document with all of its fields has those that fit", async () => {
+  const store = await location.log("orders");
+  const large = event(5, { operationType: "insert", fullDocument: { _id: 1, filler: "x".repeat(15.5 * 1024 * 1024) } });
+  const segment = sampleSegment({ number: 1, events: 1, payload: large });
+  await store.append(segment);
+  await assertStored(store, segment);
+  const found = await entries().find().toArray();
+  expect(found).toMatchObject([{ op_type: "insert", doc_key: { _id: 7 } }]);
+  expect(found[0]).not.toHaveProperty("full_document");
+});
+
+test("what was compressed elsewhere comes back as it was, and can be queried too", async () => {
+  const store = await location.log("orders");
+  for (const codec of ["gzip", "none"] as const) {
+    const sample = sampleSegment({ number: codec === "gzip" ? 1 : 2, codec });
+    const segment = sealSegment(decodeHeader(sample.header), await compress(codec)(sample.payload));
     expect(await store.append(segment)).toBe("stored");
     await assertStored(store, segment);
+    await expectEntriesOf(segment);
   }
-  expect(await entries().countDocuments({ op_type: "insert" })).toBe(3);
-  expect(await collect(store.headers())).toHaveLength(2);
 });
 
 test("the other layout in the same database is refused, not mistaken for an empty log", async () => {

@@ -1,72 +1,57 @@
-import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
-import type { ClientSession, Collection, Db, MongoServerError } from "mongodb";
-import { OplogError } from "../errors.js";
-import { documentsIn, rawValue } from "../raw-bson.js";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { Binary, type Collection, type Db, type MongoServerError, Timestamp } from "mongodb";
+import type { ClusterTime } from "../cluster-time.js";
+import { isOplogError, OplogError } from "../errors.js";
 import { runWithDocuments } from "../raw-command.js";
 import { decodeHeader, readPayload, type SealedSegment } from "../segment.js";
-import { AppendSessions } from "./append-sessions.js";
-import { damagedSegment } from "./damaged-segment.js";
-import { isDuplicateKey } from "./duplicate-key.js";
-import { CHECKPOINTS_PREFIX, MongodbStore, SEGMENTS_PREFIX, type SegmentDocument } from "./mongodb-store.js";
-import { type EntryForm, entryDocuments, entryId } from "./stored-entry.js";
+import type { Checkpoint } from "../store.js";
+import { DUPLICATE_KEY } from "./duplicate-key.js";
+import { MongodbStore, SEGMENTS_PREFIX } from "./mongodb-store.js";
+import { type EntrySegment, EntryWriter } from "./stored-entry.js";
 
-/** Beside the entries, `oplogs_<log>`: what else belongs to the log's segments. */
+/** Beside the entries, `oplogs_<log>`: the log's segments. */
 export const ENTRIES_SEGMENTS_SUFFIX = ".segments";
-
-/** An entry holds the event as bytes, and its fields again: with this much of it both fit a document. A larger one is kept as in the other layout. */
-const LARGEST_EVENT_BYTES = 7 * 1024 * 1024;
-
-/** What one field may have where the event itself is kept elsewhere. */
-const LARGEST_FIELD_BYTES = 15 * 1024 * 1024;
 
 const SEAL_BYTES = 8;
 
-/** Deleted at a time, in segments: some hundred thousand entries, well within the socket's timeout. */
-const REMOVED_AT_ONCE = 20;
+/** Deleted at a time: well within the socket's timeout. */
+const REMOVED_AT_ONCE = 50_000;
 
-/** Deleted in one transaction, which must stay small. */
-const STRAYS_AT_ONCE = 1_000;
-
-/** What another transaction has open: the document (WriteConflict), or the collection that it is about to make (LockTimeout). */
-const LOCKED_BY_ANOTHER: readonly unknown[] = [112, 24];
-
-/** Of two writers at the same number one waits for the other, and then finds the number taken. A writer that lives needs a fraction of this. */
-const ABANDONED_AFTER_MS = 2_000;
-const CONFLICT_PAUSE_MS = 50;
-
-/** For time, namespace and document; and for reading a segment back. */
+/** For time, namespace and document. Each takes a tenth of what an entry costs the server. */
 const INDEXES = [
   { key: { ts: 1 }, name: "time" },
   { key: { ns: 1, ts: 1 }, name: "namespace" },
   { key: { ns: 1, "doc_key._id": 1 }, name: "document" },
-  { key: { segment: 1, i: 1 }, name: "segment" },
 ] as const;
 
 /** Sent in one command: so the documents of the next ones are made while the server is at these. Few enough for that, and enough for its work to count. */
 const EVENTS_AT_ONCE = 1_000;
 
-/** Far below the 48 MB of a command, with everything in an entry twice. */
+/** Far below the 48 MB of a command. */
 const EVENT_BYTES_AT_ONCE = 8 * 1024 * 1024;
 
-/** A segment's events, as entries. */
+/** Commands under way at a time: a server works on each with one thread, and more than these only wait for one another. */
+const LANES = 2;
+
+/** A segment's events as documents. */
 interface Entries {
-  events: Buffer[];
-  /** They hold the whole payload: nothing of it is kept beside them. */
-  whole: boolean;
-  /** Their documents, some at a time, made when asked for. */
-  documents(): Iterable<Buffer>;
+  segment: EntrySegment;
+  /** Some at a time, made when asked for, in that buffer if they fit. */
+  batches(): Iterable<(room: Buffer) => Buffer>;
 }
 
 /**
- * One log in a MongoDB database, one document an event in `oplogs_<log>`. Header and entries of a segment are stored in one transaction, so a
- * segment is there at once or not at all. What has no events that can be shown so (a base snapshot, a mark) is kept as in the other layout.
+ * One log in a MongoDB database, and beside its segments one document an event in `oplogs_<log>`, for who queries them. The log is that of the
+ * other layout, and depends on no entry. A segment is acknowledged when its entries are stored as well: so only those of the newest can be
+ * missing, after a crash, and whoever writes next stores them first. That is done any number of times: an entry's key is its event's place.
  */
 export class EntriesStore extends MongodbStore {
-  /** The events' own bytes are what is stored, so compressing them would only be undone. */
-  readonly codec = "none";
+  readonly showsEvents = true;
   readonly #entries: Collection;
-  readonly #sessions: AppendSessions;
-  #indexed = false;
+  /** For the documents of the next command: megabytes that are made anew a hundred times a second keep the garbage collector busy. */
+  readonly #rooms: Buffer[] = [];
+  #indexing: Promise<unknown> | undefined;
+  #completing: Promise<void> | undefined;
 
   constructor(
     private readonly db: Db,
@@ -75,7 +60,6 @@ export class EntriesStore extends MongodbStore {
   ) {
     super(db, name, documentBytes, ENTRIES_SEGMENTS_SUFFIX);
     this.#entries = db.collection(`${SEGMENTS_PREFIX}${name}`);
-    this.#sessions = new AppendSessions(db, db.collection(`${CHECKPOINTS_PREFIX}${name}`));
   }
 
   /** Its many objects are the entries, for those who query them. */
@@ -84,162 +68,157 @@ export class EntriesStore extends MongodbStore {
   }
 
   override async append(segment: SealedSegment): Promise<"stored" | "taken"> {
-    const entries = await entriesOf(segment);
-    if (!entries) return super.append(segment);
-    if (!this.#indexed) await this.#entries.createIndexes([...INDEXES]);
-    this.#indexed = true;
-    const document = entries.whole ? { ...this.summaryOf(segment), entries: entries.events.length } : await this.prepare(segment);
-    return this.commit(document, () => this.#insertAtOnce(document, entries));
-  }
-
-  override async remove(upTo?: number): Promise<void> {
-    // A collection in which a transaction is open can't be dropped.
-    if (upTo === undefined) await this.#sessions.endOthers();
-    await super.remove(upTo);
-    if (upTo === undefined) return void (await this.#entries.drop());
-    for (;;) {
-      const oldest = await this.#entries.findOne({ segment: { $lte: upTo } }, { sort: { segment: 1 }, projection: { segment: 1 } });
-      if (!oldest) return;
-      await this.#entries.deleteMany({ segment: { $lte: Math.min(oldest.segment + REMOVED_AT_ONCE, upTo) } });
-    }
-  }
-
-  override async close(): Promise<void> {
-    await this.#sessions.close();
-  }
-
-  protected override async payloadOf(document: SegmentDocument, hash: Buffer): Promise<Buffer | null> {
-    if (document.entries === undefined) return super.payloadOf(document, hash);
-    const found = await this.#entries
-      .find(
-        { segment: document._id, seal: sealOf(hash) },
-        { raw: true, sort: { i: 1 }, projection: { _id: 0, event: 1 }, batchSize: document.entries + 1 },
-      )
-      .toArray();
-    const events = found.map((entry) => rawValue(viewOf(entry as unknown as Uint8Array), "event")?.bytes.subarray(5));
-    if (events.length === document.entries && events.every((event) => event !== undefined)) return Buffer.concat(events as Buffer[]);
-    if (!(await this.isThere(document._id))) return null; // removed by retention meanwhile
-    throw damagedSegment(document._id, `has ${events.length} of its ${document.entries} entries`);
-  }
-
-  async #insertAtOnce(document: SegmentDocument, entries: Entries): Promise<boolean> {
-    const startedAt = Date.now();
-    for (let [ended, cleaned] = [false, false]; ; ) {
-      try {
-        return await this.#tryInsert(document, entries);
-      } catch (error) {
-        if (error instanceof EntryTaken && !cleaned) {
-          await this.#removeStrays();
-          cleaned = true;
-        } else if (LOCKED_BY_ANOTHER.includes((error as MongoServerError).code)) {
-          const waited = Date.now() - startedAt;
-          if (waited >= 2 * ABANDONED_AFTER_MS) throw lockedByAnother(document._id, error);
-          if (waited >= ABANDONED_AFTER_MS && !ended) {
-            await this.#sessions.endOthers().catch((refused) => Promise.reject(lockedByAnother(document._id, refused)));
-            ended = true;
-          } else await sleep(CONFLICT_PAUSE_MS);
-        } else throw error;
-      }
-    }
-  }
-
-  /** False when the number is taken. */
-  async #tryInsert(document: SegmentDocument, entries: Entries): Promise<boolean> {
-    const session = await this.#sessions.current();
+    await this.#complete();
     try {
-      session.startTransaction();
-      let underWay: Promise<unknown> = this.segments.insertOne(document, { session });
-      underWay.catch(() => {}); // thrown where it is awaited
-      for (const documents of entries.documents()) {
-        await underWay;
-        underWay = this.#insertEntries(document._id, documents, session);
-        underWay.catch(() => {});
-        await nextTurn(); // it is sent before the next ones are made
-      }
-      await underWay;
-      await session.commitTransaction();
-      return true;
+      const appended = super.append(segment);
+      appended.catch(() => {}); // thrown where it is awaited
+      const entries = await entriesOf(segment);
+      const answer = await appended;
+      // Taken by this very segment: by a try that may not have come to its entries.
+      if (entries && (answer === "stored" || (await this.#holds(segment.number, sealOf(segment.hash))))) await this.#insert(entries);
+      return answer;
     } catch (error) {
-      if (session.inTransaction()) await session.abortTransaction();
-      if (isDuplicateKey(error)) return false;
+      this.#completing = undefined; // the segment may be there, and its entries not
       throw error;
     }
   }
 
-  async #insertEntries(number: number, documents: Buffer, session: ClientSession): Promise<void> {
-    const command = { insert: this.#entries.collectionName };
-    const { writeErrors } = await runWithDocuments(this.db, command, { name: "documents", chunks: [documents] }, { session });
-    if (writeErrors) throw new EntryTaken(number, writeErrors[0]);
+  override async writeCheckpoint(checkpoint: Checkpoint, options?: { takeOver?: boolean }): Promise<"stored" | "fenced"> {
+    await this.#complete();
+    return super.writeCheckpoint(checkpoint, options);
   }
 
-  /**
-   * A removal that did not come to its end leaves entries of segments that are gone. They are looked for and deleted in one snapshot: of what
-   * another writer stores meanwhile it shows neither the header nor the entries.
-   */
-  async #removeStrays(): Promise<void> {
-    for (let left = true; left; )
-      left = await this.db.client.withSession((session) =>
-        session.withTransaction(() => this.#removeSomeStrays(session), { readConcern: "snapshot", writeConcern: { w: "majority" } }),
-      );
+  override async remove(upTo?: number): Promise<void> {
+    if (upTo === undefined) {
+      await super.remove();
+      this.#indexing = undefined;
+      return void (await this.#entries.drop());
+    }
+    const latest = await this.#latestUpTo(upTo);
+    await super.remove(upTo);
+    for (;;) {
+      // By time, as there is an index for that; those which an interrupted removal left have earlier ones.
+      const removed = { ts: { $lte: new Timestamp(latest) }, segment: { $lte: upTo } };
+      const [next] = await this.#entries
+        .find(removed, { sort: { ts: 1 }, projection: { ts: 1 }, skip: REMOVED_AT_ONCE, limit: 1 })
+        .toArray();
+      await this.#entries.deleteMany(next ? { ...removed, ts: { $lte: next.ts } } : removed);
+      if (!next) return;
+    }
   }
 
-  async #removeSomeStrays(session: ClientSession): Promise<boolean> {
-    const outermost = (direction: 1 | -1) => this.segments.findOne({}, { session, sort: { _id: direction }, projection: { _id: 1 } });
-    const [oldest, newest] = [await outermost(1), await outermost(-1)];
-    const gone = oldest && newest ? { $or: [{ segment: { $lt: oldest._id } }, { segment: { $gt: newest._id } }] } : {};
-    const strays = await this.#entries.find(gone, { session, projection: { _id: 1 }, limit: STRAYS_AT_ONCE }).toArray();
-    if (strays.length === 0) return false;
-    await this.#entries.deleteMany({ _id: { $in: strays.map(({ _id }) => _id) } }, { session });
-    return true;
+  /** The latest time of an event in the segments up to a number. */
+  async #latestUpTo(number: number): Promise<ClusterTime> {
+    let latest = 0n;
+    for await (const found of this.headers()) {
+      if (found.number > number) break;
+      const { clusterTime } = decodeHeader(found.header).to;
+      if (clusterTime > latest) latest = clusterTime;
+    }
+    return latest;
+  }
+
+  /** Before the first write, and after one that failed: who wrote last may have died before the entries of its segment. */
+  #complete(): Promise<void> {
+    this.#completing ??= (async () => {
+      const newest = await this.segments.findOne({}, { sort: { _id: -1 }, projection: { _id: 1 } });
+      const segment = newest && (await this.read(newest._id).catch(isDamaged));
+      const entries = segment && (await entriesOf(segment));
+      if (entries) await this.#insert(entries);
+    })();
+    this.#completing.catch(() => (this.#completing = undefined)); // the next one tries again
+    return this.#completing;
+  }
+
+  async #insert({ segment, batches }: Entries): Promise<void> {
+    this.#indexing ??= this.#entries.createIndexes([...INDEXES]);
+    this.#indexing.catch(() => (this.#indexing = undefined));
+    await this.#indexing;
+    const underWay: Promise<void>[] = [];
+    for (const make of batches()) {
+      if (underWay.length === LANES) await underWay.shift();
+      const documents = make(this.#rooms.pop() ?? Buffer.alloc(0));
+      const inserted = this.#insertBatch(documents, segment).then(() => void this.#rooms.push(documents));
+      inserted.catch(() => {}); // thrown where it is awaited
+      underWay.push(inserted);
+      await nextTurn(); // it is sent before the next ones are made
+    }
+    await Promise.all(underWay);
+  }
+
+  async #insertBatch(documents: Buffer, { number, seal }: EntrySegment): Promise<void> {
+    const command = { insert: this.#entries.collectionName, ordered: false, writeConcern: { w: "majority", j: true } };
+    for (;;) {
+      const { writeErrors = [], writeConcernError } = await runWithDocuments(this.db, command, { name: "documents", chunks: [documents] });
+      const failed = writeConcernError ?? writeErrors.find(({ code }: MongoServerError) => code !== DUPLICATE_KEY);
+      if (failed) throw new OplogError("STORE_FAILED", `An entry of segment ${number} was not stored: ${failed.errmsg}`, { cause: failed });
+      if (writeErrors.length === 0) return;
+      const others = {
+        _id: { $in: writeErrors.map(({ keyValue }: { keyValue: { _id: unknown } }) => keyValue._id) },
+        seal: { $ne: new Binary(seal) },
+      };
+      const strays = await this.#entries.find(others, { projection: { segment: 1, seal: 1 } }).toArray();
+      if (strays.length === 0) return; // there already, from an earlier try
+      for (const stray of new Map(strays.map((one) => [`${one.segment} ${one.seal}`, one])).values())
+        if (await this.#holds(stray.segment, Buffer.from(stray.seal.value()))) throw entryTaken(number, stray.segment);
+      await this.#entries.deleteMany(others); // left by a removal that did not come to its end
+    }
+  }
+
+  /** Whether the log holds the segment with that seal. */
+  async #holds(number: number, seal: Buffer): Promise<boolean> {
+    const found = await this.segments.findOne({ _id: number }, { projection: { hash: 1 } });
+    return found?.hash instanceof Binary && sealOf(Buffer.from(found.hash.value())).equals(seal);
   }
 }
 
-class EntryTaken extends OplogError {
-  constructor(number: number, cause: unknown) {
-    super("DAMAGED", `Segment ${number} holds an event that another segment of this log holds already`, {
-      cause,
-      hint: "Run verify. This is a defect, unless something else writes into the collection; please report it.",
-    });
-  }
-}
-
-const lockedByAnother = (number: number, cause: unknown) =>
-  new OplogError("STORE_FAILED", `Segment ${number} is locked by an append that did not come to its end, and that could not be ended`, {
-    cause,
-    hint: "It is tried again. The server ends that append by itself within 90 seconds.",
+const entryTaken = (number: number, other: number) =>
+  new OplogError("DAMAGED", `Segment ${number} holds an event that segment ${other} of this log holds already`, {
+    hint: "Run verify. This is a defect, unless something else writes into the collection; please report it.",
   });
 
-const viewOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer => Buffer.from(buffer, byteOffset, byteLength);
+/** For `catch`: null for a segment that can't be read, of which there can be no entries. */
+function isDamaged(error: unknown): null {
+  if (isOplogError(error, "DAMAGED")) return null;
+  throw error;
+}
 
 const sealOf = (hash: Buffer): Buffer => hash.subarray(0, SEAL_BYTES);
 
 /** Null for a segment whose payload is not the events of a source. */
 async function entriesOf(segment: SealedSegment): Promise<Entries | null> {
-  const { kind, format, codec, encryption } = decodeHeader(segment.header);
+  const { kind, format, encryption } = decodeHeader(segment.header);
   if (kind !== "events" || format === "document" || encryption) return null;
-  const events = await eventsIn(segment);
-  if (!events?.length || !events.every((event) => entryId(event, format))) return null;
-  const whole = codec === "none" && events.every((event) => event.length <= LARGEST_EVENT_BYTES);
-  const form: EntryForm = { whole, largest: LARGEST_FIELD_BYTES };
-  const seal = sealOf(segment.hash);
+  const payload = segment.content ?? (await readPayload(segment).catch(() => null)); // what a store is given it keeps, whatever it is
+  const of = { number: segment.number, seal: sealOf(segment.hash) };
+  if (!payload) return null;
+  const writer = new EntryWriter(payload, format, of);
+  const starts = startsOf(payload, writer);
+  if (!starts?.length) return null;
   return {
-    events,
-    whole,
-    *documents() {
-      for (let first = 0, end = 0; first < events.length; first = end) {
-        for (let bytes = 0; end < events.length && end - first < EVENTS_AT_ONCE && bytes < EVENT_BYTES_AT_ONCE; end++)
-          bytes += events[end]!.length;
-        yield entryDocuments(events.slice(first, end), format, { segment: segment.number, index: first, seal }, form);
+    segment: of,
+    *batches() {
+      for (let first = 0, end = 0; first < starts.length; first = end) {
+        const until = starts[first]! + EVENT_BYTES_AT_ONCE;
+        while (end < starts.length && end - first < EVENTS_AT_ONCE && starts[end]! < until) end++;
+        yield (room) => writer.documents(starts.slice(first, end), first, room);
       }
     },
   };
 }
 
-/** Null when they can't be read: what a store is given it keeps, whatever it is. */
-async function eventsIn(segment: SealedSegment): Promise<Buffer[] | null> {
+/** Where the events begin; null when not all of them are such. */
+function startsOf(payload: Buffer, writer: EntryWriter): number[] | null {
+  const starts: number[] = [];
   try {
-    return [...documentsIn(await readPayload(segment))];
-  } catch {
-    return null;
+    for (let at = 0; at < payload.length; at += payload.readInt32LE(at)) {
+      const length = payload.readInt32LE(at);
+      if (length < 5 || at + length > payload.length || !writer.hasPlace(at)) return null;
+      starts.push(at);
+    }
+    return starts;
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
   }
 }

@@ -36,9 +36,8 @@ export async function mongodbStoreLocation(uri: string, { documentBytes = DOCUME
   });
   try {
     await client.connect();
-    const { topologyVersion, setName, msg } = await db.admin().command({ hello: 1 });
+    const { topologyVersion } = await db.admin().command({ hello: 1 });
     processIds.add(topologyVersion?.processId);
-    if (parsed.layout === "entries" && !setName && msg !== "isdbgrid") throw needsTransactions();
   } catch (error) {
     await client.close();
     throw isLoginRefused(error) ? loginRefused("store", error) : error;
@@ -93,15 +92,6 @@ async function checkLayout(db: Db, name: string, layout: Layout): Promise<void> 
       hint: `${other === "entries" ? "Add ?layout=entries to the store's URI" : "Leave layout=entries out of the store's URI"}, or use another database.`,
     });
 }
-
-const needsTransactions = () =>
-  new OplogError(
-    "BAD_INPUT",
-    "The layout of entries needs a store with transactions: a replica set or a sharded cluster, not a single mongod",
-    {
-      hint: "Start the store's mongod with --replSet and initiate it, also if it is alone; or leave layout=entries out.",
-    },
-  );
 
 async function namesIn(db: Db, layout: Layout, prefix = ""): Promise<string[]> {
   const found: string[] = [];

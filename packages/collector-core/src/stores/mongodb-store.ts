@@ -10,7 +10,7 @@ import { numbersFound } from "./segment-names.js";
 import { readStoredCheckpoint, type StoredCheckpoint, storeCheckpoint, writerOf } from "./stored-checkpoint.js";
 
 export const SEGMENTS_PREFIX = "oplogs_";
-export const CHECKPOINTS_PREFIX = "resume_tokens_for_";
+const CHECKPOINTS_PREFIX = "resume_tokens_for_";
 
 /** What header and payload may have together to share a document, and a part may have: 16 MiB is the limit, and the other fields are small. */
 export const DOCUMENT_BYTES = 15 * 1024 * 1024;
@@ -38,8 +38,6 @@ export interface SegmentDocument {
   payload?: Binary;
   /** Instead of a payload here: how many documents of `<collection>.parts` hold it. */
   parts?: number;
-  /** Instead of both, in the layout of entries: how many of them hold it. */
-  entries?: number;
 }
 
 /** The hash is in the key, so that parts of an append that never came to its end can't be taken for those of the one that did. */
@@ -82,30 +80,17 @@ export class MongodbStore implements Store {
   }
 
   async append(segment: SealedSegment): Promise<"stored" | "taken"> {
-    const document = await this.prepare(segment);
-    return this.#bundles.answer(segment.number, () => this.commit(document));
-  }
-
-  /** What stands beside the payload. */
-  protected summaryOf({ number, hash, header, payload }: SealedSegment): SegmentDocument {
-    const { kind, to, events } = decodeHeader(header);
-    return {
-      _id: number,
-      kind,
-      wall: to.wallTime ?? dateOf(to.clusterTime),
-      events,
-      storedBytes: header.length + payload.length,
-      header: new Binary(header),
-      hash: new Binary(hash),
-    };
+    const document = await this.#prepare(segment);
+    return this.#bundles.answer(segment.number, () => this.#commit(document));
   }
 
   /** The document that makes the segment, with its payload, or after the parts of its payload were stored. */
-  protected async prepare(segment: SealedSegment): Promise<SegmentDocument> {
-    const { number, hash, header, payload } = segment;
-    const document = this.summaryOf(segment);
-    const { wall } = document;
-    if (header.length + payload.length <= this.documentBytes) return { ...document, payload: new Binary(payload) };
+  async #prepare({ number, hash, header, payload }: SealedSegment): Promise<SegmentDocument> {
+    const { kind, to, events } = decodeHeader(header);
+    const wall = to.wallTime ?? dateOf(to.clusterTime);
+    const storedBytes = header.length + payload.length;
+    const document = { _id: number, kind, wall, events, storedBytes, header: new Binary(header), hash: new Binary(hash) };
+    if (storedBytes <= this.documentBytes) return { ...document, payload: new Binary(payload) };
 
     this.#partsMayBeLeft = true;
     const size = this.documentBytes;
@@ -148,13 +133,13 @@ export class MongodbStore implements Store {
       const document = await this.segments.findOne({ _id: number });
       if (!document) return null;
       const { header, hash } = headerOf(document);
-      const payload = await this.payloadOf(document, hash);
+      const payload = await this.#payloadOf(document, hash);
       return payload && { number, header, hash, payload };
     });
   }
 
   /** Null when the segment was removed meanwhile. */
-  protected async payloadOf(document: SegmentDocument, hash: Buffer): Promise<Buffer | null> {
+  async #payloadOf(document: SegmentDocument, hash: Buffer): Promise<Buffer | null> {
     const number = document._id;
     if (typeof document.parts !== "number") return bytesOf(document.payload) ?? missing(number, "payload");
     const key = { n: number, hash: hash.toString("hex") };
@@ -163,7 +148,7 @@ export class MongodbStore implements Store {
       .sort({ _id: 1 })
       .toArray();
     if (parts.length === document.parts) return Buffer.concat(parts.map(({ bytes }) => bytesOf(bytes) ?? missing(number, "part")));
-    if (!(await this.isThere(number))) return null; // by retention
+    if (!(await this.#isThere(number))) return null; // by retention
     throw damagedSegment(number, `has ${parts.length} of its ${document.parts} parts`);
   }
 
@@ -205,16 +190,13 @@ export class MongodbStore implements Store {
     return (await this.segments.findOne({ _id: { $gte: 0 } }, { projection: { _id: 1 } })) !== null;
   }
 
-  protected async isThere(number: number): Promise<boolean> {
+  async #isThere(number: number): Promise<boolean> {
     return (await this.segments.findOne({ _id: number }, { projection: { _id: 1 } })) !== null;
   }
 
-  /** `insert` makes the segment, in one step; false when its number is taken. */
-  protected async commit(
-    document: SegmentDocument,
-    insert = () => created(this.segments.insertOne(document)),
-  ): Promise<"stored" | "taken"> {
-    const stored = await insert();
+  /** Makes the segment, in one step. */
+  async #commit(document: SegmentDocument): Promise<"stored" | "taken"> {
+    const stored = await created(this.segments.insertOne(document));
     // On a failure here the append has its answer all the same; the next one removes them.
     if (this.#partsMayBeLeft)
       this.#partsMayBeLeft = !(await this.#removeStrayParts(document._id).then(

@@ -6,7 +6,7 @@ import type { Store, StoreLocation } from "../store.js";
 export const locationWithKeys = (location: StoreLocation, keys: Keyring): StoreLocation => ({
   async log(name) {
     const store = await location.log(name);
-    if (store.codec === undefined) return storeWithKeys(store, keys);
+    if (!store.showsEvents) return storeWithKeys(store, keys);
     await store.close();
     throw new OplogError("BAD_INPUT", "A store of entries shows each event to whoever may read its database, so it can't be encrypted", {
       hint: "Leave layout=entries out of the store's URI, or OPLOG_STORE_KEY_FILE and OPLOG_STORE_KEY out of the environment.",
