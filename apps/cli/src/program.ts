@@ -9,6 +9,7 @@ import { addCopy } from "./commands/copy.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addEvents } from "./commands/events.js";
 import { addExport } from "./commands/export.js";
+import { addForward } from "./commands/forward.js";
 import { addHold } from "./commands/hold.js";
 import { addPrune } from "./commands/prune.js";
 import { addRange } from "./commands/range.js";
@@ -36,6 +37,7 @@ export function makeProgram(): Command {
     addRestore,
     addExport,
     addCopy,
+    addForward,
     addCompact,
     addPrune,
     addHold,

@@ -12,6 +12,9 @@ export function canonicalJson(bytes: Buffer, at = 0): string {
   return `{${out}}`;
 }
 
+/** The same of one value. */
+export const canonicalValueJson = ({ type, bytes }: { type: number; bytes: Buffer }): string => valueText(type, bytes, 0, bytes.length);
+
 function valueText(type: number, bytes: Buffer, at: number, end: number): string {
   if (type === BSON_TYPE.document) return canonicalJson(bytes, at);
   if (type === BSON_TYPE.array) return arrayText(bytes, at);

@@ -20,13 +20,13 @@ export interface EventFilter {
   event(event: Pick<StoredEvent, "format" | "bytes" | "kind">): boolean;
 }
 
-interface RawValue {
+export interface RawValue {
   type: number;
   bytes: Buffer;
 }
 
 /** One change that an event tells of: an `applyOps` entry (a transaction, for one) tells of many. */
-interface Change {
+export interface Change {
   namespace: string;
   operation: string;
   id: RawValue | undefined;
@@ -55,7 +55,8 @@ const TELLS_OF_MORE = new Set(["rename", "renameCollection", "applyOps"]);
 const sameValue = (value: RawValue | undefined, wanted: RawValue): boolean =>
   value !== undefined && value.type === wanted.type && value.bytes.equals(wanted.bytes);
 
-function* changesOf({ format, bytes, kind }: Pick<StoredEvent, "format" | "bytes" | "kind">): Generator<Change> {
+/** An event's changes, itself first. */
+export function* changesOf({ format, bytes, kind }: Pick<StoredEvent, "format" | "bytes" | "kind">): Generator<Change> {
   if (format === "oplog-entry") return yield* changesOfEntry(bytes, kind);
   yield { ...kind, id: rawValue(bytes, "documentKey", "_id") };
   const to = kind.operation === "rename" ? rawValue(bytes, "to") : undefined;

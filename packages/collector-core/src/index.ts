@@ -29,6 +29,18 @@ export { type DoctorCheck, type DoctorOptions, examine } from "./doctor.js";
 export { isOplogError, OplogError, type OplogErrorCode } from "./errors.js";
 export { ChangeEventScan, type EventKind, positionOfEvent } from "./event.js";
 export { type EventFilter, type EventFilterOptions, eventFilter } from "./event-filter.js";
+export { type ForwardPosition, type PrintedForwardPosition, printForwardPosition } from "./forward/forward-position.js";
+export {
+  type ForwardState,
+  type ForwardStatus,
+  initialForwardStatus,
+  type PrintedForwardStatus,
+  printForwardStatus,
+} from "./forward/forward-status.js";
+export type { ForwardTarget, Publication } from "./forward/forward-target.js";
+export { Forwarder, type ForwarderOptions } from "./forward/forwarder.js";
+export { KafkaTarget, type KafkaTargetOptions } from "./forward/kafka-target.js";
+export type { ForwardedEvent } from "./forward/log-follower.js";
 export { type Keyring, keyring, keysFromEnvironment } from "./keyring.js";
 export { logFormat } from "./log-format.js";
 export { checkLogName, parseLogName, snapshotLogName } from "./log-name.js";

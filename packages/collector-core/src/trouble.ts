@@ -9,10 +9,13 @@ import { unlessAborted } from "./unless-aborted.js";
 /** The two things that can be away. */
 export type Side = "source" | "store";
 
-/** What is tried again by itself. A store that has no room for segments may still take checkpoints, so their tries are counted apart. */
-export type Trial = Side | "checkpoint";
+/**
+ * What is tried again by itself. A store that has no room for segments may still take checkpoints, so their tries are counted apart. The broker is
+ * that of a forwarder.
+ */
+export type Trial = Side | "checkpoint" | "broker";
 
-const sideOf = (trial: Trial): Side => (trial === "source" ? "source" : "store");
+const sideOf = <T extends Trial>(trial: T) => (trial === "checkpoint" ? "store" : trial) as Exclude<T, "checkpoint"> | "store";
 
 /** Counts tries in a row for each trial, waits between them, and says what is wrong at the moment. */
 export class Troubles {
@@ -31,7 +34,12 @@ export class Troubles {
   }
 
   /** Repeats until it works, and throws what can't be mended so; undefined as soon as it is stopped. */
-  async trying<T>(trial: Trial, signal: AbortSignal, act: () => Promise<T>, isFinal: (error: unknown) => boolean): Promise<T | undefined> {
+  async trying<T>(
+    trial: Exclude<Trial, "broker">,
+    signal: AbortSignal,
+    act: () => Promise<T>,
+    isFinal: (error: unknown) => boolean,
+  ): Promise<T | undefined> {
     while (!signal.aborted) {
       try {
         const result = await unlessAborted(act(), signal);

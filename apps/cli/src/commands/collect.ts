@@ -14,7 +14,10 @@ import {
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { chooseSource } from "../choose-source.js";
 import { closing } from "../closing.js";
+import { COLLECTOR_FORMS, type CollectStatus } from "../collector-forms.js";
+import { ForwardProcesses } from "../forward-processes.js";
 import { nameOption } from "../open-log.js";
+import { parseCount } from "../parse-count.js";
 import { StatusReport } from "../status-report.js";
 import { stopSignal } from "../stop-signal.js";
 
@@ -29,6 +32,7 @@ interface CollectOptions {
   exitWhenCaughtUp?: boolean;
   acceptGap?: boolean;
   codec: Codec;
+  forward: string[];
   maxRetries?: number;
   json?: boolean;
 }
@@ -69,6 +73,12 @@ export const addCollect = (program: Command): void => {
         .choices(["gzip", "zstd", "none"])
         .default("gzip"),
     )
+    .option(
+      "--forward <uri>",
+      "publish the log to Kafka as well, as forward does: kafka://host:port?topic=…, env:NAME or file-ref:PATH; may be given more than once",
+      (uri: string, before: string[]) => [...before, uri],
+      [],
+    )
     .option("--max-retries <n>", "give up after so many tries in a row without success (never)", parseCount)
     .option("--json", "print the status as JSON lines: at each change and at least every 5 s")
     .addHelpText("after", HELP)
@@ -87,19 +97,21 @@ async function collect(options: CollectOptions): Promise<void> {
   const name = checkLogName(options.name);
   const retry = options.maxRetries === undefined ? {} : { maxRetries: options.maxRetries };
   using stop = stopSignal();
-  await using report = new StatusReport({ json: options.json ?? false });
-  const starting = initialStatus(process.pid);
-  report.show(starting);
+  await using report = new StatusReport(COLLECTOR_FORMS, { json: options.json ?? false });
+  let status: CollectStatus = { ...initialStatus(process.pid), forwards: [] };
+  const show = (change: Partial<CollectStatus>) => {
+    status = { ...status, ...change };
+    report.show(status);
+  };
+  await using forwards = new ForwardProcesses(options, (shown) => show({ forwards: shown }));
+  show({});
   const uri = resolveUri(options.source);
   const opened = await openStoreWhenUp(options.store, {
     signal: stop.signal,
     retry,
-    onTrouble: (error) => report.show(error ? { ...starting, state: "retrying_connection", error } : starting),
+    onTrouble: (error) => show({ state: error ? "retrying_connection" : "starting", error }),
   });
-  if (!opened) {
-    report.show({ ...starting, state: "stopped" });
-    return;
-  }
+  if (!opened) return show({ state: "stopped" });
   await using location = closing(opened);
   await using store = closing(await location.log(name));
   await using source = closing(await chooseSource({ capture: options.capture, uri, database: options.database ?? null, store }));
@@ -116,16 +128,16 @@ async function collect(options: CollectOptions): Promise<void> {
     retry,
     logger: report.logger,
   });
-  collector.subscribe((status) => report.show(status));
+  collector.subscribe((changed) => {
+    show(changed);
+    // From then on there is a log.
+    if (changed.coveredTo !== null) forwards.start();
+  });
   await collector.run(stop.signal);
+  if (options.exitWhenCaughtUp) await forwards.publishRest(stop.signal);
 }
 
 function parseMilliseconds(text: string): number {
   if (!/^\d{1,9}$/.test(text) || Number(text) === 0) throw new InvalidArgumentError("It is not a whole number of milliseconds above 0.");
-  return Number(text);
-}
-
-function parseCount(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("It is not a whole number.");
   return Number(text);
 }
