@@ -14,8 +14,8 @@ const SLF4J_VERSION = "1.7.36";
 /** Kafka 4 is compiled for it. */
 const OLDEST_JAVA = 17;
 
-/** 43 MB of jars; this leaves room for a slow line and only ends a download that hangs. */
-const MAVEN_TIMEOUT_MS = 10 * 60_000;
+/** 43 MB of jars, half a minute here. Where they can not be had, the tests that want them are skipped, and the others must not wait for long. */
+const MAVEN_TIMEOUT_MS = 2 * 60_000;
 
 /** Starting a JVM on a busy machine. */
 const JAVA_TIMEOUT_MS = 120_000;

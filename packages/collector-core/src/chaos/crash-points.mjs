@@ -70,6 +70,35 @@ if (process.env.CHAOS_STORE?.startsWith("s3:")) {
   };
 }
 
+// The broker: a transaction for what is published together, and one before them that says who publishes. Loaded only where it is used.
+if (/commit|publication/.test(point)) {
+  const { default: kafkajs } = await import("kafkajs");
+  const { producer } = kafkajs.Kafka.prototype;
+  /** @this {InstanceType<typeof kafkajs.Kafka>} @param {Parameters<typeof producer>} args */
+  kafkajs.Kafka.prototype.producer = function (...args) {
+    const made = producer.apply(this, args);
+    const { transaction } = made;
+    made.transaction = async () => {
+      const begun = await transaction();
+      const { commit, sendBatch } = begun;
+      return {
+        ...begun,
+        async sendBatch(batch) {
+          const result = await sendBatch(batch);
+          reached("mid-publication");
+          return result;
+        },
+        async commit() {
+          reached("before-commit");
+          await commit();
+          reached("after-commit"); // the broker has it, and the forwarder does not know yet
+        },
+      };
+    };
+    return made;
+  };
+}
+
 // The MongoDB store: a document a segment, before it those of its parts when it is large; one document for the checkpoint.
 const { insertOne, replaceOne, deleteMany } = Collection.prototype;
 /** @this {Collection} @param {Parameters<typeof deleteMany>} args */

@@ -1,13 +1,15 @@
+import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
 import type { Kafka } from "kafkajs";
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { kafkaMissing, startKafkaServer } from "../../../../scripts/kafka-server.mjs";
 import { canonicalJson } from "../canonical-json.js";
-import { CollectorProcess, oplog } from "../chaos/collector-process.js";
+import { CollectorProcess, OPLOG, oplog } from "../chaos/collector-process.js";
 import { readEvents } from "../read-events.js";
 import type { PrintedStatus } from "../status.js";
 import type { Store } from "../store.js";
@@ -255,4 +257,20 @@ test("a broker that refuses connections is tried again, as often as was said, an
   const refused = new Forwarder({ store: log.store, target, retry: { maxRetries: 1, baseMs: 1 } });
   await expect(refused.run()).rejects.toMatchObject({ code: "UNREACHABLE", message: expect.stringContaining("broker") });
   expect(JSON.stringify(refused.status)).not.toContain("hunter2");
+});
+
+test("without the package kafkajs it says what to install", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "oplog-forward-"));
+  const store = pathToFileURL(directory).href;
+  const location = await openStore(store);
+  await LogForTest.begin("shop", await location.log("shop"));
+  // As where it is not installed: node does not find it.
+  const hook = `export const resolve = (name, context, next) => name === "kafkajs" ? Promise.reject(new Error("not found")) : next(name, context);`;
+  const url = (code: string) => `data:text/javascript,${encodeURIComponent(code)}`;
+  const without = url(`import { register } from "node:module"; register(${JSON.stringify(url(hook))});`);
+  const command = ["forward", "--store", store, "--name", "shop", "--to", "kafka://127.0.0.1:1"];
+  const ended = await promisify(execFile)(process.execPath, ["--import", without, OPLOG, ...command]).catch((error) => error);
+  expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining("npm install kafkajs") });
+  await location.close();
+  await rm(directory, { recursive: true, force: true });
 });

@@ -25,6 +25,9 @@ export class LogForTest {
   private ordinal = 0;
   private serial = 0;
   private end = positionAt(clusterTime(SECOND, 0), 0);
+  private inTransaction = false;
+  /** Those with events. */
+  readonly segments: { segment: number; count: number }[] = [];
 
   private constructor(
     readonly store: Store,
@@ -38,11 +41,20 @@ export class LogForTest {
     return log;
   }
 
-  /** Appends a segment; `coveredTo` is an ordinal, of the last event unless told. */
-  async add(changes: readonly ChangeForTest[], { coveredTo }: { coveredTo?: number } = {}): Promise<void> {
-    const events = changes.map((change) => this.event(change));
+  /**
+   * Appends a segment; `coveredTo` is an ordinal, of the last event unless told. With `endsInTransaction` the first event of the next one has the
+   * time of this one's last.
+   */
+  async add(
+    changes: readonly ChangeForTest[],
+    { coveredTo, endsInTransaction = false }: { coveredTo?: number; endsInTransaction?: boolean } = {},
+  ): Promise<void> {
+    const events = changes.map((change, i) => this.event(i === 0 && this.inTransaction ? { time: this.ordinal, ...change } : change));
+    this.inTransaction = endsInTransaction;
     const to = positionAt(clusterTime(SECOND, this.ordinal), this.serial);
-    await this.append({ kind: "events", to, coveredTo: clusterTime(SECOND, coveredTo ?? this.ordinal) }, events);
+    const covered = clusterTime(SECOND, coveredTo ?? (endsInTransaction ? this.ordinal - 1 : this.ordinal));
+    await this.append({ kind: "events", to, coveredTo: covered }, events);
+    this.segments.push({ segment: this.number, count: events.length });
   }
 
   /** So many inserts, of different documents. */
