@@ -13,7 +13,7 @@ import { Collection, Db } from "mongodb";
 const { point, occurrence } = JSON.parse(process.env.CHAOS_CRASH_POINT ?? "{}");
 let left = occurrence;
 
-/** @param {import("./collector-process.js").CrashPoint} at */
+/** @param {import("./collector-process.js").CrashPoint | import("./collector-process.js").PublicationPoint} at */
 function reached(at) {
   if (at !== point || --left > 0) return;
   writeSync(2, `crash point ${at}\n`); // how the test knows that it was here that it died
