@@ -47,6 +47,17 @@ export const isHighWaterMark = (data: string): boolean => data.length <= 30;
  */
 export const isEventToken = (data: string): boolean => /^82[0-9A-F]{16}2B022C0100/i.test(data);
 
+/**
+ * Of an event in a transaction, how many operations of it came before. It follows the kind, as key strings write small numbers: 0 as `29`, others
+ * doubled, after `2B` in one byte, `2C` in two, `2D` in three. Null where it is written in another way.
+ */
+export function indexInTransaction(data: string): number | null {
+  const written = /^82[0-9A-F]{16}2B022C0100(?:29|2B([0-9A-F]{2})|2C([0-9A-F]{4})|2D([0-9A-F]{6}))/i.exec(data);
+  if (!written || !isEventToken(data)) return null;
+  const doubled = Number.parseInt(written[1] ?? written[2] ?? written[3] ?? "0", 16);
+  return doubled % 2 === 0 ? doubled / 2 : null;
+}
+
 /** A token document from the hex text that users type and logs print. */
 export const tokenFromData = (data: string): Buffer => Buffer.from(BSON.serialize({ _data: data.toUpperCase() }));
 

@@ -1,11 +1,13 @@
-import { MongoClient } from "mongodb";
-import { expect, test } from "vitest";
+import { BSON, type ChangeStreamDocument, MongoClient } from "mongodb";
+import { expect, inject, test } from "vitest";
 import { startReplicaSet } from "../../../../scripts/replica-set.mjs";
 import type { ClusterTime } from "../cluster-time.js";
 import { Collector } from "../collector.js";
+import { positionOfToken } from "../position.js";
 import { readEvents } from "../read-events.js";
 import { memoryStoreLocation } from "../stores/memory-store.js";
 import { ChangeStreamSource } from "./change-stream.js";
+import { entryOfUnformedEvent } from "./unformed-event.js";
 
 /** What the server answers when a check of its own fails while it makes an event. */
 const CHECK_FAILED = 8;
@@ -73,3 +75,25 @@ test("an event that the server fails to make is taken from the oplog, in its pla
     expect([...got.values()].filter(({ format }) => format === "oplog-entry").length).toBeGreaterThanOrEqual(atLeast);
   }
 }, 120_000);
+
+// Of 70, an index takes one byte more.
+test.each([1, 2, 70])(
+  "after the last event of a transaction of %i, and only there, the entry that follows stands for the next one",
+  async (operations) => {
+    await using client = new MongoClient(inject("mongodbUri"), { writeConcern: { w: "majority" } });
+    const db = client.db(`unformed_${operations}`);
+    await using _ = { [Symbol.asyncDispose]: async () => void (await db.dropDatabase()) };
+    const orders = await db.createCollection<{ _id: number }>("orders");
+    await using stream = db.watch();
+    await stream.tryNext();
+    const ids = Array.from({ length: operations }, (_, _id) => ({ _id }));
+    await client.withSession((session) => session.withTransaction(() => orders.insertMany(ids, { session })));
+    await orders.insertOne({ _id: -1 });
+    const seen: ChangeStreamDocument[] = [];
+    while (seen.length < operations) seen.push(await stream.next());
+    for (const [index, { _id }] of seen.entries()) {
+      const entry = await entryOfUnformedEvent(client, positionOfToken(Buffer.from(BSON.serialize(_id as object))), db.databaseName);
+      expect(entry && BSON.deserialize(entry).o).toEqual(index === operations - 1 ? { _id: -1 } : null);
+    }
+  },
+);
