@@ -24,10 +24,10 @@ import { wholeMoment } from "./whole-transactions.js";
 
 /** Each with a log of its own: 1,000 moments in all. */
 const ROUNDS = Number(process.env.CHAOS_ROUNDS) || scaled(1, 5);
-const POINTS = scaled(10, 200);
+const POINTS = scaled(5, 200);
 
 /** A new base this often: a restore then applies what happened since, and many snapshots are taken under load. */
-const POINTS_PER_SNAPSHOT = scaled(5, 20);
+const POINTS_PER_SNAPSHOT = scaled(3, 20);
 
 /** The longest the load runs between two points: what a restore has to apply grows with it. */
 const BETWEEN_MS = 100;
