@@ -4,7 +4,7 @@
 
 const WIDTH = 1_200;
 const ROW = 17;
-const TITLE = 26;
+const TITLE = 44;
 /** Narrower than this nothing can be seen or pointed at. */
 const NARROWEST = 1;
 /** In a monospaced font of 11 px. */
@@ -22,9 +22,12 @@ const KINDS = [
 /** @param {string} name */
 const colourOf = (name) => /** @type {[string, RegExp, string]} */ (KINDS.find(([, pattern]) => pattern.test(name)))[2];
 
+/** Modules that load modules: fifty calls deep, once, at the start. */
+const LOADING = / node:internal\/modules\//;
+
 /** @param {Stack} root @param {string} title @returns {string} */
 export function flameGraph(root, title) {
-  const merged = /** @type {Stack} */ (merge([root]));
+  const merged = merge([root]);
   const total = sumOf(merged);
   /** @type {string[]} */
   const boxes = [];
@@ -47,7 +50,7 @@ export function flameGraph(root, title) {
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="ui-monospace, monospace" font-size="11">`,
     `<rect width="${WIDTH}" height="${height}" fill="#fff"/>`,
     `<text x="4" y="17" font-size="13">${escaped(title)}</text>`,
-    ...KINDS.map(([kind, , colour], index) => legend(kind, colour, WIDTH - (KINDS.length - index) * 130)),
+    ...KINDS.map(([kind, , colour], index) => legend(kind, colour, 4 + index * 150)),
     ...boxes,
     "</svg>",
     "",
@@ -68,11 +71,12 @@ function box({ name, seconds, children }, { x, row, width, total }) {
 
 /** @param {string} kind @param {string} colour @param {number} x */
 const legend = (kind, colour, x) =>
-  `<rect x="${x}" y="7" width="12" height="12" fill="${colour}"/><text x="${x + 16}" y="17">${kind}</text>`;
+  `<rect x="${x}" y="26" width="12" height="12" fill="${colour}"/><text x="${x + 16}" y="36">${kind}</text>`;
 
 /** Calls of the same function by the same stack become one. @param {Stack[]} stacks all of one name @returns {Stack} */
 function merge(stacks) {
   const { name } = /** @type {Stack} */ (stacks[0]);
+  if (LOADING.test(name)) return { name, seconds: stacks.reduce((sum, stack) => sum + sumOf(stack), 0), children: [] };
   /** @type {Map<string, Stack[]>} */
   const byName = new Map();
   for (const child of stacks.flatMap(({ children }) => children)) byName.set(child.name, [...(byName.get(child.name) ?? []), child]);
