@@ -20,7 +20,9 @@ onTask(async (/** @type {{ store: string, name: string, after: string, to: strin
         const at = performance.now();
         if (at - told < TELL_EVERY_MS) return;
         told = at;
-        process.send?.({ at, events: progress.phase === "applying" ? progress.events : 0, memoryMB: memoryMB() });
+        const { user, system } = process.cpuUsage();
+        const events = progress.phase === "applying" ? progress.events : 0;
+        process.send?.({ at, events, memoryMB: memoryMB(), cpuSeconds: (user + system) / 1e6 });
       },
     });
     const seconds = (performance.now() - started) / 1000;

@@ -50,7 +50,7 @@ export class Servers {
   }
 
   longTarget() {
-    return this.#server("long-target", LONG_CACHE_GB);
+    return this.#server("long-target", LONG_CACHE_GB, LONG_OPLOG_MB);
   }
 
   /** A folder for logs in files. */
