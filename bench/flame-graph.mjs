@@ -48,6 +48,7 @@ export function flameGraph(root, title) {
   const height = TITLE + (depth + 1) * ROW;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="ui-monospace, monospace" font-size="11">`,
+    `<title>${escaped(title)}</title>`,
     `<rect width="${WIDTH}" height="${height}" fill="#fff"/>`,
     `<text x="4" y="17" font-size="13">${escaped(title)}</text>`,
     ...KINDS.map(([kind, , colour], index) => legend(kind, colour, 4 + index * 150)),
