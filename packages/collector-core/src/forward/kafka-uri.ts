@@ -35,7 +35,7 @@ export interface KafkaUri {
 /** `kafka://[user:password@]host:port[,host:port][?topic=…&format=json|bson&partitions=…&replication=…&positions=…&from=oldest|now&ssl=true&sasl=…]` */
 export function parseKafkaUri(given: string): KafkaUri {
   const match = /^kafka:\/\/(?:([^/?#]*)@)?([^/?#@]*)\/?(?:\?([^#]*))?$/i.exec(given);
-  if (!match) throw badUri("has not the form kafka://host:port");
+  if (!match) throw badUri("does not name a broker");
   const [, credentials, hosts, query] = match;
   const parameters = new URLSearchParams(query ?? "");
   for (const name of parameters.keys())
@@ -95,5 +95,6 @@ function parseCount(name: string, text: string, max: number): number {
 /** Never repeats the URI: it may hold a secret. */
 const badUri = (
   what: string,
-  hint = 'Write kafka://host:port,host:port?topic=…; in a user name or password, percent-encode the characters / + @ : , ? and % ("/" is "%2F").',
+  // Not a whole URI: what prints this would redact it.
+  hint = 'Write host:port,host:port?topic=… after "kafka:" and two slashes; in a user name or password, percent-encode all but letters and digits ("/" is "%2F").',
 ) => new OplogError("BAD_INPUT", `The Kafka URI ${what}`, { hint });
