@@ -50,7 +50,7 @@ test(`${LASTS_MS / 60_000} minutes under load with a kill -9 each ${KILL_EVERY_M
   timeout: LASTS_MS + scaled(180_000, 1_800_000),
 }, async () => {
   const random = new Random(CHAOS_SEED);
-  await using source = await startReplicaSet({ testCommands: true, oplogSizeMB: scaled(512, 8_192), cacheGB: 1, name: "soak" });
+  await using source = await startReplicaSet({ oplogSizeMB: scaled(512, 8_192), cacheGB: 1, name: "soak" });
   await using mongodb = await openPlace("mongodb");
   await using files = await openPlace("file");
   await using client = new MongoClient(source.uri, { serverSelectionTimeoutMS: 60_000 });
