@@ -22,7 +22,7 @@ import { Lanes } from "./lanes.js";
 import { type Ddl, isWrite, type Operation, splitNamespace, type Write } from "./operation.js";
 import { OplogEntryReader } from "./oplog-entry.js";
 import { comparePlaces, type LogPlace, type Progress } from "./progress.js";
-import type { Routing } from "./routing.js";
+import { isServersInAdmin, type Routing } from "./routing.js";
 import { entryFinder, firstAfter, readSegments, type SegmentRange } from "./segment-range.js";
 import { collectionUuid } from "./snapshot/ddl-events.js";
 import type { ReplayFilter } from "./snapshot/replay-filter.js";
@@ -186,7 +186,7 @@ export class ApplyRun {
       !base || time > base.until ? "forward" : base.decide(operation.uuid ?? collectionUuid({ bytes: event, format }), operation, time);
     if (decided !== "skip" && operation.byClient) return operation.byClient.upserts ? "upsert" : "converge";
     // The target has users of its own.
-    return decided === "forward" && operation.namespace.startsWith("admin.system.") ? "converge" : decided;
+    return decided === "forward" && isServersInAdmin(operation.namespace) ? "converge" : decided;
   }
 
   private async writeCarefully(write: Write, namespace: string, place: EventPlace, mode: ApplyMode): Promise<true> {

@@ -11,7 +11,7 @@ import {
 import type { MongoClient } from "mongodb";
 import { type ApplyProgress, DEFAULT_LANES, planOf } from "./apply.js";
 import type { Plan } from "./plan.js";
-import { Routing, type RoutingOptions, wantedByRename } from "./routing.js";
+import { isServersInAdmin, Routing, type RoutingOptions, wantedByRename } from "./routing.js";
 import { chooseSnapshot } from "./snapshot/choose-snapshot.js";
 import { type DdlEvent, readDdlEvents } from "./snapshot/ddl-events.js";
 import { listSnapshots, printSnapshot, readContents, type Snapshot } from "./snapshot/list-snapshots.js";
@@ -95,7 +95,7 @@ export async function openRestore(options: RestoreOptions): Promise<OpenedRestor
     const { rules, collections } = await readContents(store);
     const ddl = await readDdlEvents(log, snapshot.takenFrom, options.to);
     const routing = routingFor(options, ddl);
-    const wanted = collections.filter(({ namespace }) => !isOfUsers(namespace) && routing.route(namespace).skip === undefined);
+    const wanted = collections.filter(({ namespace }) => !isServersInAdmin(namespace) && routing.route(namespace).skip === undefined);
     const present = await userNamespaces(client);
     const drop = conflicting(present, wanted, ddl, routing);
     const onSource = await isSource(client, snapshot.source);
@@ -136,13 +136,11 @@ async function findSnapshot({ location, log: name, to, resume }: RestoreOptions,
 
 function leftOut(collections: readonly SnapshotCollection[], routing: Routing, users: boolean): RestorePlan["leftOut"] {
   return collections.flatMap(({ namespace }) => {
-    if (isOfUsers(namespace)) return users ? [] : [{ namespace, why: "users and roles are restored with --users only" }];
+    if (isServersInAdmin(namespace)) return users ? [] : [{ namespace, why: "users and roles are restored with --users only" }];
     const { skip } = routing.route(namespace);
     return skip === undefined ? [] : [{ namespace, why: skip }];
   });
 }
-
-const isOfUsers = (namespace: string): boolean => namespace.startsWith("admin.");
 
 /** What the target holds under the name of something that the snapshot or the log brings. */
 function conflicting(

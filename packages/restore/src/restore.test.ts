@@ -89,22 +89,41 @@ describe("a restore gives what the source held", () => {
     await expectEqual();
   });
 
-  test("with collections that users keep in admin left out: base snapshots have none of them, which stops a restore that would change one", async () => {
-    const capture = captureSource({ uri: two.sourceSet.uri, mode: "oplog" });
-    await using recorded = await RecordedLog.of(two.sourceSet.uri, "with-admin", { capture });
-    const notes = two.source.db("admin").collection<{ _id: number; n: number }>("notes");
-    await using _ = { [Symbol.asyncDispose]: async () => void (await notes.drop()) };
-    await notes.insertOne({ _id: 1, n: 1 });
-    await two.source.db("shop").collection<{ _id: number }>("orders").insertOne({ _id: 1 });
+  test.each(["oplog", "change-stream"] as const)("with what users keep in admin, captured by %s", async (mode) => {
+    await using recorded = await RecordedLog.of(two.sourceSet.uri, `admin-${mode}`, {
+      capture: captureSource({ uri: two.sourceSet.uri, mode }),
+    });
+    const admin = two.source.db("admin");
+    const notes = admin.collection<{ _id: number; n: number }>("notes");
+    await notes.createIndex({ n: 1 }, { unique: true });
+    await notes.insertMany([1, 2, 3].map((n) => ({ _id: n, n })));
+    await admin.createCollection("large_notes", { viewOn: "notes", pipeline: [{ $match: { n: { $gt: 5 } } }] });
+    await admin.createCollection("readings", { timeseries: { timeField: "at" } });
+    await admin.collection("readings").insertOne({ at: new Date(1.7e12), v: 1 });
+    await admin.collection<{ _id: string }>("system.js").insertOne({ _id: "twice", value: 2 } as never);
+    await two.source.db("shop").collection("orders").insertOne({ n: 1 });
     await takeSnapshot({ source: two.sourceSet.uri, location: recorded.location, log: recorded.name });
-    await notes.updateOne({ _id: 1 }, { $inc: { n: 1 } });
-    await two.source.db("shop").collection<{ _id: number }>("orders").insertOne({ _id: 2 });
+    await notes.updateOne({ _id: 1 }, { $inc: { n: 10 } });
+    await notes.deleteOne({ _id: 2 });
+    await notes.insertOne({ _id: 4, n: 1 });
+    await admin.collection("readings").insertOne({ at: new Date(1.7e12 + 1_000), v: 2 });
+    await admin.command({ collMod: "large_notes", viewOn: "notes", pipeline: [{ $match: { n: { $gt: 9 } } }] });
+    await admin.createCollection("ring", { capped: true, size: 4096 });
+    await admin.collection("ring").insertMany([{ v: 1 }, { v: 2 }]);
+    await admin.collection("notes").rename("notes_kept");
+    await two.source.db("shop").collection("orders").insertOne({ n: 2 });
     const to = await recorded.caughtUp();
     const request = { location: recorded.location, log: recorded.name, target: two.targetSet.uri, to };
-    await expect(restore(request)).rejects.toEqual(failsWith("APPLY_FAILED"));
-    await restore({ ...request, excludeNs: ["admin.*"], force: true });
+    const report = await restore(request);
     await expectEqual();
-    expect(await two.target.db("admin").listCollections({ name: "notes" }).toArray()).toEqual([]);
+    expect(Object.keys(await readState(two.target))).toEqual(
+      expect.arrayContaining(["admin.notes_kept", "admin.large_notes", "admin.system.buckets.readings", "admin.system.js", "admin.ring"]),
+    );
+    expect(report.apply).toMatchObject({ skipped: [] });
+    await expect(restore(request), "what lies in admin is user data").rejects.toEqual(failsWith("TARGET_NOT_EMPTY"));
+    await two.target.db("admin").collection("notes_kept").deleteMany({});
+    await restore({ ...request, force: true });
+    await expectEqual();
   });
 
   test("for every kind of collection and index, while it is written to", async () => {

@@ -29,16 +29,21 @@ interface Destination {
 export const PROGRESS_DATABASE = "oplog_collector_restore";
 
 /** What belongs to a deployment and not to its users; copied onto another one it would do harm. */
-function ownBookkeeping(db: string, collection: string, users: boolean): string | undefined {
+function ownBookkeeping(namespace: string, users: boolean): string | undefined {
+  const { db, collection } = splitNamespace(namespace);
   if (db === "config" || db === "local") return `${db}.*: the source's own bookkeeping`;
   if (db === PROGRESS_DATABASE) return `${PROGRESS_DATABASE}.*: the progress of a restore`;
   if (db === "admin" && collection === "system.keys") return "admin.system.keys: the source's own signing keys";
-  if (isOfUsers(db, collection) && !users) return "users and roles are applied with --users only";
+  if (isServersInAdmin(namespace) && !users) return "users and roles are applied with --users only";
   if (collection === "system.profile") return "system.profile: belongs to one server";
   return undefined;
 }
 
-const isOfUsers = (db: string, collection: string): boolean => db === "admin" && collection.startsWith("system.");
+/** What the server keeps in `admin`: users and roles, keys, the version of their form. The rest there is its users'. */
+export const isServersInAdmin = (namespace: string): boolean => namespace.startsWith("admin.system.") && !OF_USERS.test(namespace);
+
+/** System collections that hold what users made. */
+const OF_USERS = /^admin\.system\.(js$|views$|buckets\.)/;
 
 /** A time series is one thing under two names: the view that users see and the collection of its buckets. */
 const BUCKETS = "system.buckets.";
@@ -102,10 +107,10 @@ export class Routing {
 
   private find(namespace: string): Route {
     const { db, collection } = splitNamespace(namespace);
-    const own = ownBookkeeping(db, collection, this.users);
+    const own = ownBookkeeping(namespace, this.users);
     if (own) return { skip: own };
     // Users were asked for by an option of their own, and their collections have no other names.
-    if (isOfUsers(db, collection)) return { namespace, db, collection };
+    if (isServersInAdmin(namespace)) return { namespace, db, collection };
     const plain = plainName(namespace);
     const matches = (match: (namespace: string) => boolean) => match(plain) || match(namespace);
     if (!this.alsoWanted.has(namespace)) {

@@ -130,14 +130,13 @@ const usersAndRoles: Find = (way, { users }) => {
 };
 
 const adminCollections: Find = (way, { admin }) => {
-  const inLog = way.capture === "oplog" || way.oplogReadable;
-  const elsewhere = "Keep them in a database of their own";
-  return ofThose({ kind: "admin-collections", what: "collections of yours in admin" }, admin, {
-    carried: "not",
-    why: inLog
-      ? "Base snapshots leave admin out: a restore stops at the first change of something that is older than the log."
-      : "No change stream shows what is written in admin, and base snapshots leave it out.",
-    whatToDo: inLog ? `${elsewhere}, or leave them out of restores (--exclude-ns 'admin.*').` : `${elsewhere}.`,
+  const named: Named = { kind: "admin-collections", what: "collections of yours in admin" };
+  if (way.capture === "oplog") return ofThose(named, admin, EXACTLY);
+  if (way.oplogReadable) return ofThose(named, admin, { carried: "by the oplog" });
+  return ofThose(named, admin, {
+    carried: "in base snapshots only",
+    why: "No change stream shows what is written in admin.",
+    whatToDo: toReadOplog(way, "Keep them in a database of their own."),
   });
 };
 

@@ -48,7 +48,7 @@ const OF_DEPLOYMENT = new Set(["admin", "config", "local"]);
 const USERS = ["system.users", "system.roles"];
 
 /** Of `admin`: what is not the server's, and whether there are users. */
-const IN_ADMIN: Document = { $or: [{ name: { $not: /^system\./ } }, { name: { $in: USERS } }] };
+const IN_ADMIN: Document = { $or: [{ name: { $not: /^system\./ } }, { name: { $in: [...USERS, "system.js"] } }] };
 
 /** What the server itself keeps in `local`. */
 const LOCAL_OF_SERVER = /^(system\.|replset\.|oplog\.|startup_log$|clustermanager$|me$)/;

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { BSON, type Db, type MongoClient } from "mongodb";
-import { userNamespaces } from "../snapshot/target-state.js";
+import { isServersInAdmin } from "../routing.js";
+import { dropNamespaces, userNamespaces } from "../snapshot/target-state.js";
 
 /** What a deployment holds, to be compared: by namespace the hash of its documents as the server computes it, its options and its indexes. */
 export type DeploymentState = Record<string, string>;
@@ -16,6 +17,7 @@ export async function readState(client: MongoClient): Promise<DeploymentState> {
 async function readDatabase(db: Db, state: DeploymentState): Promise<void> {
   const { collections: hashes } = await db.command({ dbHash: 1 });
   for (const { name, type, options, idIndex } of (await db.listCollections({}, { nameOnly: false }).toArray()) as Listed[]) {
+    if (isServersInAdmin(`${db.databaseName}.${name}`)) continue;
     const indexes = type === "collection" ? await db.command({ listIndexes: name }).then(({ cursor }) => cursor.firstBatch) : [];
     state[`${db.databaseName}.${name}`] = [
       `documents ${hashes[name] ?? "none"}`,
@@ -56,4 +58,6 @@ export async function dropUserData(client: MongoClient): Promise<void> {
   const { databases } = await client.db("admin").command({ listDatabases: 1, nameOnly: true });
   for (const { name } of databases as { name: string }[])
     if (!["admin", "config", "local"].includes(name)) await client.db(name).dropDatabase();
+  const inAdmin = await userNamespaces(client);
+  await dropNamespaces(client, inAdmin); // of admin the server drops only collections
 }

@@ -7,6 +7,8 @@ export const USER_COLLECTIONS = ["system.users", "system.roles", "system.version
 
 const UNAUTHORIZED = 13;
 
+export const isUnauthorized = (error: unknown): boolean => (error as { code?: unknown }).code === UNAUTHORIZED;
+
 /** Reads users and roles where we may; returns what to say where we may not. */
 export async function readUsers(
   reader: SourceReader,
@@ -23,7 +25,7 @@ export async function readUsers(
     }
     return [];
   } catch (error) {
-    if ((error as { code?: unknown }).code !== UNAUTHORIZED) throw error;
+    if (!isUnauthorized(error)) throw error;
     return ["Users and roles are not in the snapshot: our user may not read admin.system.users; grant it the role backup."];
   } finally {
     await session.endSession();

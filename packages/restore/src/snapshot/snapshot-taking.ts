@@ -13,11 +13,11 @@ import type { MongoClient } from "mongodb";
 import { isSound, judgeSnapshot, restorableFrom, type SnapshotState } from "./consistency.js";
 import { readDdlEvents } from "./ddl-events.js";
 import { type CollectionSink, DEFAULT_READ_LIMITS, readCollection, type SourceReader, settledTime, sizeOf } from "./read-collection.js";
-import { readUsers } from "./read-users.js";
+import { isUnauthorized, readUsers } from "./read-users.js";
 import { encodeRules } from "./replay-rules.js";
 import { bytesOf, databaseOf, documentsOf, encodeCollection, type SnapshotCollection } from "./snapshot-collection.js";
 import { beginSegment, SnapshotWriter } from "./snapshot-writer.js";
-import { listCollections, listDatabases } from "./source-catalogue.js";
+import { isInSnapshots, listCollections, listDatabases } from "./source-catalogue.js";
 import type { SnapshotProgress, TakenSnapshot, TakeSnapshotOptions } from "./take-snapshot.js";
 import { takenHere, type Unfinished } from "./unfinished-snapshot.js";
 import { DEFAULT_COVERAGE_WAIT_MS, waitForCoverage } from "./wait-for-coverage.js";
@@ -93,7 +93,8 @@ export class SnapshotTaking {
 
   private async readAll(unfinished: Unfinished | null): Promise<void> {
     const wanted: { namespace: string; uuid: string }[] = [];
-    for (const database of await listDatabases(this.client, this.source.database)) wanted.push(...(await this.listDatabase(database)));
+    for (const database of await listDatabases(this.client, this.source.database))
+      wanted.push(...(await this.listDatabase(database).catch((error) => this.withoutAdmin(database, error))));
     const bytes = new Map<string, number>();
     for (const { namespace, uuid } of wanted) {
       const size = await sizeOf(this.client.db(databaseOf(namespace)), namespace.slice(databaseOf(namespace).length + 1)).catch(() => 0);
@@ -121,10 +122,19 @@ export class SnapshotTaking {
       const { collections, operationTime } = await listCollections(this.client.db(database), session);
       this.state.listedAfter.set(database, listedAfter);
       this.state.databases.set(database, operationTime);
-      return collections.map(({ name, uuid }) => ({ namespace: `${database}.${name}`, uuid }));
+      return collections
+        .map(({ name, uuid }) => ({ namespace: `${database}.${name}`, uuid }))
+        .filter(({ namespace }) => isInSnapshots(namespace));
     } finally {
       await session.endSession();
     }
+  }
+
+  /** Who may not look into `admin` may still take a snapshot of all the rest. */
+  private withoutAdmin(database: string, error: unknown): [] {
+    if (database !== "admin" || !isUnauthorized(error)) throw error;
+    this.notes.push("What users keep in admin is not in the snapshot: our user may not list its collections; grant it the role backup.");
+    return [];
   }
 
   private async readEach(wanted: { namespace: string; uuid: string }[], unfinished: Unfinished | null): Promise<void> {

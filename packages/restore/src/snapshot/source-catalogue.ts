@@ -1,5 +1,7 @@
 import { BSON_TYPE, type ClusterTime, documentsIn, rawElement, rawString, rawValue } from "@oplog-collector/collector-core";
 import type { ClientSession, Db, Document, MongoClient } from "mongodb";
+import { splitNamespace } from "../operation.js";
+import { isServersInAdmin, PROGRESS_DATABASE } from "../routing.js";
 import { readRawCursor } from "./raw-cursor.js";
 
 /** A collection as its database lists it. */
@@ -17,18 +19,18 @@ export interface Listing {
 }
 
 /**
- * Not part of a base snapshot: `local` and `config` belong to the one deployment, `admin` too (users and roles are read on their own), and no
- * change stream shows their changes. The last one holds the progress of restores onto this deployment.
+ * Not part of a base snapshot: `local` and `config` belong to the one deployment, and no change stream shows their changes. The last one holds
+ * the progress of restores onto this deployment.
  */
-const OTHER_DATABASES = new Set(["local", "config", "admin", "oplog_collector_restore"]);
+const OTHER_DATABASES = new Set(["local", "config", PROGRESS_DATABASE]);
 
 /** Not replicated, so no state of the source that could be restored. */
 const NOT_REPLICATED = "system.profile";
 
-/** Whether a collection, or a database, belongs to base snapshots. */
+/** Whether a collection, or a database, belongs to base snapshots. Users and roles are read on their own. */
 export function isInSnapshots(namespace: string): boolean {
-  const [database] = namespace.split(".", 1);
-  return !OTHER_DATABASES.has(database!) && namespace !== `${database}.${NOT_REPLICATED}`;
+  const { db, collection } = splitNamespace(namespace);
+  return !OTHER_DATABASES.has(db) && collection !== NOT_REPLICATED && !isServersInAdmin(namespace);
 }
 
 const EMPTY_DOCUMENT = Buffer.from([5, 0, 0, 0, 0]);

@@ -1,10 +1,10 @@
 import { identifyDeployment, type SourceIdentity } from "@oplog-collector/collector-core";
 import type { MongoClient } from "mongodb";
 import { runDdl } from "../ddl.js";
-import { PROGRESS_DATABASE } from "../routing.js";
+import { isServersInAdmin, PROGRESS_DATABASE } from "../routing.js";
 
 /** Databases that every deployment has by itself, and ours. */
-const NOT_USER_DATA = new Set(["admin", "config", "local", PROGRESS_DATABASE]);
+const NOT_USER_DATA = new Set(["config", "local", PROGRESS_DATABASE]);
 
 /** Namespaces on a target that hold user data. */
 export async function userNamespaces(client: MongoClient): Promise<string[]> {
@@ -14,7 +14,7 @@ export async function userNamespaces(client: MongoClient): Promise<string[]> {
     if (NOT_USER_DATA.has(name)) continue;
     for await (const collection of client.db(name).listCollections({}, { nameOnly: true })) namespaces.push(`${name}.${collection.name}`);
   }
-  return namespaces.sort();
+  return namespaces.filter((namespace) => !isServersInAdmin(namespace)).sort();
 }
 
 /** Whether the target is the deployment from which the log was captured. */
