@@ -1,5 +1,6 @@
 import {
   type ClusterTime,
+  captureSource,
   clusterTime,
   formatClusterTime,
   ordinalOf,
@@ -38,7 +39,7 @@ const MOMENTS = [
   "just before the next event",
   "when it was seen",
   "between two events",
-  "inside the next transaction, by a token",
+  "at the next transaction: inside it, by a token, or just before it in the raw oplog",
 ] as const;
 
 const INSIDE = MOMENTS.length - 1;
@@ -49,27 +50,34 @@ interface Point {
   state: DeploymentState;
 }
 
+/** What transactions write in `admin` is in the oplog alone. */
+const DATABASES = { oplog: ["shop", "stock", "admin"], "change-stream": ["shop", "stock"] };
+
 const SECONDS = 1_000;
 
 /** Over all rounds. */
 const seen = { seeds: [] as number[], events: 0, snapshots: 0, points: 0 };
 
 test.each(Array.from({ length: ROUNDS }, (_, round) => CHAOS_SEED + round))(
-  `${POINTS} moments of a load full of DDL and transactions are restored exactly (seed %i)`,
+  `${POINTS} moments of a load full of DDL and transactions are restored exactly (seed %i: an even one by the raw oplog)`,
   async (seed) => {
     const random = seededRandom(seed);
     await using source = await startReplicaSet({ name: "pit-source", oplogSizeMB: 512 });
     await using target = await startReplicaSet({ name: "pit-target", oplogSizeMB: 128 });
-    await using recorded = await RecordedLog.of(source.uri);
+    const mode = seed % 2 === 0 ? "oplog" : "change-stream";
+    await using recorded = await RecordedLog.of(source.uri, "pit", { capture: captureSource({ uri: source.uri, mode }) });
     const { location, log, name } = recorded;
-    const points = await recordPoints(source.uri, random, () => takeSnapshot({ source: source.uri, location, log: name }));
+    const points = await recordPoints(new DdlLoad(source.uri, random, DATABASES[mode]), random, () =>
+      takeSnapshot({ source: source.uri, location, log: name }),
+    );
     await recorded.caughtUp();
     const { times, events } = await boundaries(log, points, random);
     await using client = new MongoClient(target.uri);
     for (const [index, { at, state }] of points.entries()) {
       await dropUserData(client);
       const { to, notes } = await wholeMoment(log, parseTime(times[index]!));
-      if (index % MOMENTS.length === INSIDE) expect(notes).toEqual([expect.stringContaining("inside the transaction")]);
+      if (index % MOMENTS.length === INSIDE && mode === "change-stream")
+        expect(notes).toEqual([expect.stringContaining("inside the transaction")]);
       await restore({ location, log: name, target: target.uri, to });
       const told = `restored to ${times[index]} (${MOMENTS[index % MOMENTS.length]}), state of ${formatClusterTime(at)}, seed ${seed}`;
       expect(differences(state, await readState(client)), told).toEqual([]);
@@ -90,9 +98,9 @@ test.each(Array.from({ length: ROUNDS }, (_, round) => CHAOS_SEED + round))(
 );
 
 /** Lets the load run and stops it at random moments, to see what the source holds; snapshots are taken while it runs. */
-async function recordPoints(uri: string, random: () => number, snapshot: () => Promise<unknown>): Promise<Point[]> {
+async function recordPoints(started: DdlLoad, random: () => number, snapshot: () => Promise<unknown>): Promise<Point[]> {
   const points: Point[] = [];
-  await using load = new DdlLoad(uri, random);
+  await using load = started;
   load.start(3);
   while (points.length < POINTS) {
     if (points.length % POINTS_PER_SNAPSHOT === 0) await snapshot();
@@ -123,11 +131,12 @@ async function transfer(client: MongoClient): Promise<void> {
 
 /** The moments to restore to, as users write them. A state holds from its last event to just before the next one. */
 async function boundaries(log: Store, points: Point[], random: () => number): Promise<{ times: string[]; events: number }> {
-  const around: { last: ClusterTime; next?: { time: ClusterTime; bytes: Buffer } }[] = [];
+  const around: { last: ClusterTime; next?: { time: ClusterTime; token: Buffer | undefined } }[] = [];
   let before: ClusterTime = 0n;
   let events = 0;
-  for await (const { clusterTime: time, bytes } of readEvents(log)) {
-    while (around.length < points.length && time > points[around.length]!.at) around.push({ last: before, next: { time, bytes } });
+  for await (const { clusterTime: time, bytes, format } of readEvents(log)) {
+    const token = format === "change-event" ? rawValue(bytes, "_id")!.bytes : undefined;
+    while (around.length < points.length && time > points[around.length]!.at) around.push({ last: before, next: { time, token } });
     before = time;
     events++;
   }
@@ -147,7 +156,8 @@ async function boundaries(log: Store, points: Point[], random: () => number): Pr
       case 3:
         return formatClusterTime(last + BigInt(Math.floor(random() * Number(at - last))));
       default:
-        return tokenData(rawValue(next!.bytes, "_id")!.bytes);
+        // In the oplog a transaction is one entry, and no moment is inside it.
+        return next!.token ? tokenData(next!.token) : formatClusterTime(end);
     }
   });
   return { times, events };

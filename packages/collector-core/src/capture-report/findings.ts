@@ -4,11 +4,12 @@ import type { Holdings, Listed } from "./holdings.js";
 type ChangeStreamWay = Extract<CaptureWay, { capture: "change-stream" }>;
 type Find = (way: CaptureWay, holdings: Holdings) => CaptureFinding | null;
 type Named = Pick<CaptureFinding, "kind" | "what">;
-type Judged = Pick<CaptureFinding, "carried"> & Partial<Pick<CaptureFinding, "why" | "whatToDo">> & { byDesign?: boolean };
+type Judged = Pick<CaptureFinding, "carried"> &
+  Partial<Pick<CaptureFinding, "why" | "whatToDo">> & { byDesign?: boolean; partly?: boolean };
 
 function finding(named: Named, { names, count }: { names: string[]; count: number | null }, judged: Judged): CaptureFinding {
-  const { carried, why = null, whatToDo = null, byDesign = false } = judged;
-  const missing = !byDesign && (carried === "not" || carried === "in base snapshots only");
+  const { carried, why = null, whatToDo = null, byDesign = false, partly = false } = judged;
+  const missing = partly || (!byDesign && (carried === "not" || carried === "in base snapshots only"));
   return { ...named, namespaces: names, count, carried, missing, why, whatToDo };
 }
 
@@ -132,7 +133,13 @@ const usersAndRoles: Find = (way, { users }) => {
 const adminCollections: Find = (way, { admin }) => {
   const named: Named = { kind: "admin-collections", what: "collections of yours in admin" };
   if (way.capture === "oplog") return ofThose(named, admin, EXACTLY);
-  if (way.oplogReadable) return ofThose(named, admin, { carried: "by the oplog" });
+  if (way.oplogReadable)
+    return ofThose(named, admin, {
+      carried: "by the oplog",
+      partly: true,
+      why: "Without what transactions write there, of which a change stream shows only the rest.",
+      whatToDo: "Begin a new log with --capture oplog, or keep them in a database of their own.",
+    });
   return ofThose(named, admin, {
     carried: "in base snapshots only",
     why: "No change stream shows what is written in admin.",

@@ -16,7 +16,7 @@ export function seededRandom(seed: number): Random {
 
 /** Few names, so that collections meet their predecessors, renamed ones and views again and again. */
 const NAMES = ["a", "b", "c", "d"];
-const DATABASES = ["shop", "stock"];
+const DATABASES: readonly string[] = ["shop", "stock"];
 const IDS = 60;
 
 /** Writes of all kinds with much DDL among them, from one seed. `pause` lets a test look at a state in which nothing moves. */
@@ -33,6 +33,7 @@ export class DdlLoad {
   constructor(
     uri: string,
     private readonly random: Random,
+    private readonly databases = DATABASES,
   ) {
     this.client = new MongoClient(uri);
   }
@@ -102,7 +103,7 @@ export class DdlLoad {
   }
 
   private get db(): Db {
-    return this.client.db(this.pick(DATABASES));
+    return this.client.db(this.pick(this.databases));
   }
 
   private get collection(): Collection<Document & { _id: number }> {
