@@ -42,7 +42,7 @@ export interface CollectorOptions {
   takeOver?: boolean;
   /** @default 5,000 events, 8 MiB, 1 s */
   limits?: Partial<SegmentLimits>;
-  /** @default gzip */
+  /** @default brotli */
   codec?: Codec;
   /** @default no limit, from 250 ms to 15 s */
   retry?: Partial<RetryOptions>;

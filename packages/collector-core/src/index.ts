@@ -18,7 +18,7 @@ export type {
 } from "./capture-report/capture-report.js";
 export { type Clock, systemClock } from "./clock.js";
 export { type ClusterTime, clusterTime, dateOf, formatClusterTime, ordinalOf, parseClusterTime, secondsOf } from "./cluster-time.js";
-export { type Codec, compress, DEFAULT_CODEC, decompress } from "./codec.js";
+export { CODECS, type Codec, compress, DEFAULT_CODEC, decompress } from "./codec.js";
 export { Collector, type CollectorOptions } from "./collector.js";
 export { COMPACT_AFTER_MS, type Compacted, type CompactOptions, compactLog } from "./compact-log.js";
 export { type CopyLogOptions, type CopyProgress, copyLog } from "./copy-log.js";

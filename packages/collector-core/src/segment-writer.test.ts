@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Batch } from "./batch.js";
+import { type Codec, compress } from "./codec.js";
 import type { SegmentLimits } from "./open-segment.js";
 import { positionOfToken, tokenFromData } from "./position.js";
 import { decodeHeader, type SealedSegment } from "./segment.js";
@@ -34,7 +35,7 @@ function batchesOf(size: number): Batch[] {
 }
 
 /** A writer whose store answers when it is told to, and whose segments come of age when they are told to. */
-function writerOf(limits: Partial<SegmentLimits>, answers: "at once" | "when told" = "at once") {
+function writerOf(limits: Partial<SegmentLimits>, answers: "at once" | "when told" = "at once", codec: Codec = "none") {
   const stored: SealedSegment[] = [];
   const ages: (() => void)[] = [];
   const pending: { resolve: () => void; reject: (error: Error) => void }[] = [];
@@ -49,7 +50,7 @@ function writerOf(limits: Partial<SegmentLimits>, answers: "at once" | "when tol
     });
   const head = { number: 0, hash: null, position: beginning, coveredTo: 0n };
   const writer = new SegmentWriter({
-    ...{ log: "shop", head, position: beginning, coveredTo: 0n, codec: "none", store, onAppended: () => {} },
+    ...{ log: "shop", head, position: beginning, coveredTo: 0n, codec, store, onAppended: () => {} },
     source: { replicaSetId: null, setName: "rs", sharded: false, version: "6.0.5", database: null },
     limits: { events: 1_000, bytes: 1_000_000, ageMs: 1_000, ...limits },
     clock: { now: () => 0, random: () => 0, sleep },
@@ -91,6 +92,20 @@ describe("a segment is sealed", () => {
     expect(headers().map(({ events }) => events)).toEqual([3]);
     expect(writer.idle).toBe(true);
   });
+});
+
+test("what is full before its time is compressed fast, what comes of age small", async () => {
+  const events = bytesOf(0, EVENTS);
+  for (const [limits, effort] of [
+    [{ events: EVENTS }, "fast"],
+    [{}, "small"],
+  ] as const) {
+    const { writer, stored } = writerOf(limits, "at once", "brotli");
+    for (const batch of batchesOf(EVENTS)) await writer.add(batch);
+    await writer.flush();
+    expect(payloads(stored)).toEqual(await compress("brotli", effort)(events));
+  }
+  expect(await compress("brotli", "fast")(events)).not.toEqual(await compress("brotli", "small")(events));
 });
 
 describe("while the store does not answer", () => {

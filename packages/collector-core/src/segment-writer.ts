@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import type { Batch } from "./batch.js";
 import type { Clock } from "./clock.js";
 import type { ClusterTime } from "./cluster-time.js";
-import { type Codec, compress } from "./codec.js";
+import { type Codec, compress, type Effort } from "./codec.js";
 import { OplogError } from "./errors.js";
 import type { Keyring } from "./keyring.js";
 import { OpenSegment, type SegmentLimits } from "./open-segment.js";
@@ -170,7 +170,8 @@ export class SegmentWriter {
       this.position = open.to.position;
       this.coveredTo = open.to.coveredTo;
     }
-    if (end < batch.events || open.full) this.seal();
+    // Full before its time: we are behind, or much happens.
+    if (end < batch.events || open.full) this.seal("fast");
     return end;
   }
 
@@ -191,13 +192,14 @@ export class SegmentWriter {
     return this.open;
   }
 
-  private seal(): void {
+  private seal(effort: Effort = "small"): void {
     if (!this.open || this.failure) return;
     const { format, events, bytes, counts, to, payload, sealed } = this.open;
     this.open = null;
     sealed.abort();
     const turn = this.pending.at(-COMPRESSED_AT_ONCE)?.payload.catch(() => {});
-    const compressed = turn ? turn.then(() => compress(this.options.codec)(payload)) : compress(this.options.codec)(payload);
+    const compressing = compress(this.options.codec, effort);
+    const compressed = turn ? turn.then(() => compressing(payload)) : compressing(payload);
     compressed.catch(() => {}); // awaited, in its turn, by the loop below
     this.pending.push({ format, events, bytes, counts, to, payload: compressed, content: this.options.keepContent ? payload : undefined });
     this.storing ??= this.storeAll();

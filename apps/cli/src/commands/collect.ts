@@ -1,10 +1,12 @@
 import {
   CAPTURE_MODES,
   type CaptureMode,
+  CODECS,
   type Codec,
   Collector,
   checkCapturedDatabase,
   checkLogName,
+  DEFAULT_CODEC,
   initialStatus,
   openStoreWhenUp,
   parseStartPoint,
@@ -70,8 +72,8 @@ export const addCollect = (program: Command): void => {
     .option("--accept-gap", "when the source no longer has our position: store a gap with its cause and go on, once")
     .addOption(
       new Option("--codec <codec>", "how segments are compressed; zstd needs Node 22.15, also to restore")
-        .choices(["gzip", "zstd", "none"])
-        .default("gzip"),
+        .choices(CODECS)
+        .default(DEFAULT_CODEC),
     )
     .option(
       "--forward <uri>",
