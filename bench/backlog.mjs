@@ -9,21 +9,18 @@ import { writeBacklog } from "./workload.mjs";
 /** @typedef {{ events: number, bytes: number }} Stream what the server sends for it, all told */
 /** @typedef {{ events: number, bytes: number, seconds: number, cpuSeconds: number, peakMB: number }} Drained */
 
-/** @type {WeakMap<object, Promise<Backlog>>} */
-const written = new WeakMap();
+/** @type {Map<number, Promise<Backlog>>} */
+const written = new Map();
 
-/** @param {Bench} bench */
-export function backlogOf(bench) {
-  let backlog = written.get(bench.servers);
+/** Written once a size. @param {Bench} bench @param {number} [events] */
+export function backlogOf({ servers, events: usual, log }, events = usual) {
+  let backlog = written.get(events);
   if (!backlog) {
-    backlog = write(bench);
-    written.set(bench.servers, backlog);
+    backlog = servers.source().then((source) => writtenTo(source, events, log));
+    written.set(events, backlog);
   }
   return backlog;
 }
-
-/** @param {Bench} bench @returns {Promise<Backlog>} */
-const write = async ({ servers, events, log }) => writtenTo(await servers.source(), events, log);
 
 /** @param {Server} source @param {number} events @param {(line: string) => void} log @returns {Promise<Backlog>} */
 export async function writtenTo(source, events, log) {

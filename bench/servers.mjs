@@ -12,7 +12,7 @@ import { startReplicaSet } from "../scripts/replica-set.mjs";
 /** Enough for the backlog several times over: nothing of it may roll over while it is read again and again. */
 const OPLOG_MB = 2_048;
 /** The backlog stays in the source's memory: the fastest the server can be, so the hardest ceiling for us. */
-const SOURCE_CACHE_GB = 1;
+const SOURCE_CACHE_GB = 2;
 const STORE_CACHE_GB = 0.25;
 /** Ten times as much: a long log is to show how we behave, not how a server does whose memory is full. */
 const LONG_OPLOG_MB = 8_192;
