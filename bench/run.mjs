@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { applyRate } from "./apply.mjs";
 import { changeStreamDrain, oplogDrain } from "./capture-drain.mjs";
 import { dashboardLoad } from "./dashboard.mjs";
+import { kafkaForward } from "./kafka-forward.mjs";
 import { changeStreamLag, oplogLag } from "./live-lag.mjs";
 import { longRestore } from "./long-restore.mjs";
 import { describeMachine, loadAverage } from "./machine.mjs";
@@ -32,6 +33,7 @@ const FIGURES = {
   "oplog-lag": oplogLag,
   "verify-rate": verifyRate,
   "store-drain": storeDrain,
+  "kafka-forward": kafkaForward,
   apply: applyRate,
   "apply-profile": applyProfile,
   "long-restore": longRestore,

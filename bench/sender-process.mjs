@@ -14,6 +14,9 @@ const LANES = 4;
 const STATEMENTS = 2_000;
 const WINDOW = 5_000;
 
+/** How often it says how far it is: for the rate over time. */
+const SAMPLE_MS = 500;
+
 /** @typedef {{ insert: Buffer[], update: Buffer[], events: number }} Window */
 /** @typedef {{ command: "insert" | "update", statements: Buffer[] }} Command */
 
@@ -26,6 +29,8 @@ onTask(async (/** @type {{ store: string, name: string, to: string, target: stri
   try {
     const usedBefore = process.resourceUsage();
     const started = performance.now();
+    let done = 0;
+    const sampling = setInterval(() => process.send?.({ at: performance.now(), events: done }), SAMPLE_MS);
     await db.createCollection(COLLECTION);
     await Promise.all(
       lanes.map(async (commands) => {
@@ -41,9 +46,12 @@ onTask(async (/** @type {{ store: string, name: string, to: string, target: stri
           });
           if (reply.n !== statements.length)
             throw new Error(`${command}: ${reply.n} of ${statements.length}: ${JSON.stringify(reply.writeErrors?.[0])}`);
+          done += statements.length;
         }
       }),
     );
+    clearInterval(sampling);
+    process.send?.({ at: performance.now(), events: done });
     const seconds = (performance.now() - started) / 1000;
     const used = process.resourceUsage();
     return {
