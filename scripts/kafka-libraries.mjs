@@ -21,7 +21,10 @@ const MAVEN_TIMEOUT_MS = 2 * 60_000;
 const JAVA_TIMEOUT_MS = 120_000;
 
 /** What is cached: bound to how it is made, so a change of that makes another one. */
-const FOLDER = `kafka-${KAFKA_VERSION}-1`;
+const FOLDER = `kafka-${KAFKA_VERSION}-2`;
+
+/** Who may log in where logging in is asked for. */
+export const KAFKA_USER = { name: "oplog", password: "secret" };
 
 export const NODE_ID = 1;
 export const CLUSTER_ID = "b3Bsb2ctY29sbGVjdG9yLQ";
@@ -85,7 +88,11 @@ async function fetchJars(jars) {
 async function formatData(dir) {
   const properties = join(dir, "format.properties");
   await writeFile(properties, serverProperties({ port: 1, controllerPort: 2, data: join(dir, "data") }));
-  const format = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", properties];
+  const scram = ["SCRAM-SHA-256", "SCRAM-SHA-512"].flatMap((mechanism) => [
+    "--add-scram",
+    `${mechanism}=[name=${KAFKA_USER.name},password=${KAFKA_USER.password}]`,
+  ]);
+  const format = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", properties, ...scram];
   await run("java", ["-cp", join(dir, "jars", "*"), ...format], { timeout: JAVA_TIMEOUT_MS });
   await rm(properties);
 }
@@ -93,14 +100,21 @@ async function formatData(dir) {
 /** @param {string} data @param {string} target */
 export const copyData = (data, target) => cp(data, target, { recursive: true });
 
-/** One node, for which the topics that it keeps for itself need no second. @param {{ port: number, controllerPort: number, data: string }} place */
-export const serverProperties = ({ port, controllerPort, data }) => `
+/** @typedef {{ port: number, keystore: string, password: string }} SecureListener with TLS, and a log-in by any of three mechanisms */
+
+/**
+ * One node, for which the topics that it keeps for itself need no second.
+ * @param {{ port: number, controllerPort: number, data: string, secure?: SecureListener | undefined }} place
+ */
+export const serverProperties = ({ port, controllerPort, data, secure }) => `
 process.roles=broker,controller
 node.id=${NODE_ID}
 controller.quorum.voters=${NODE_ID}@127.0.0.1:${controllerPort}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}
-advertised.listeners=PLAINTEXT://127.0.0.1:${port}
+listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${secure ? `,SECURE://127.0.0.1:${secure.port}` : ""}
+advertised.listeners=PLAINTEXT://127.0.0.1:${port}${secure ? `,SECURE://127.0.0.1:${secure.port}` : ""}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL
+${secure ? secureProperties(secure) : ""}
 log.dirs=${data}
 auto.create.topics.enable=false
 offsets.topic.num.partitions=1
@@ -110,6 +124,31 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 `;
+
+const MODULES = "org.apache.kafka.common.security";
+const { name, password } = KAFKA_USER;
+
+/** @param {SecureListener} listener */
+const secureProperties = (listener) => `
+listener.name.secure.ssl.keystore.type=PKCS12
+listener.name.secure.ssl.keystore.location=${listener.keystore}
+listener.name.secure.ssl.keystore.password=${listener.password}
+listener.name.secure.ssl.key.password=${listener.password}
+listener.name.secure.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.secure.plain.sasl.jaas.config=${MODULES}.plain.PlainLoginModule required user_${name}="${password}";
+listener.name.secure.scram-sha-256.sasl.jaas.config=${MODULES}.scram.ScramLoginModule required;
+listener.name.secure.scram-sha-512.sasl.jaas.config=${MODULES}.scram.ScramLoginModule required;
+`;
+
+/** A key and the certificate that signs it, for 127.0.0.1; Java brings the tool. @param {string} folder @returns {Promise<{ keystore: string, password: string, certificate: string }>} */
+export async function makeCertificate(folder) {
+  const made = { keystore: join(folder, "keystore.p12"), password: "changeit", certificate: join(folder, "certificate.pem") };
+  const store = ["-alias", "broker", "-keystore", made.keystore, "-storepass", made.password, "-storetype", "PKCS12"];
+  const key = ["-genkeypair", "-keyalg", "EC", "-dname", "CN=127.0.0.1", "-ext", "SAN=IP:127.0.0.1", "-validity", "2"];
+  await run("keytool", [...key, ...store], { timeout: JAVA_TIMEOUT_MS });
+  await run("keytool", ["-exportcert", "-rfc", "-file", made.certificate, ...store], { timeout: JAVA_TIMEOUT_MS });
+  return made;
+}
 
 const dependency = (/** @type {string} */ group, /** @type {string} */ artifact, /** @type {string} */ version) =>
   `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`;

@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { env } from "node:process";
 import { freePort } from "./free-port.mjs";
 import { GuardedChild } from "./guarded-child.mjs";
-import { copyData, findKafka, serverProperties } from "./kafka-libraries.mjs";
+import { copyData, findKafka, KAFKA_USER, makeCertificate, serverProperties } from "./kafka-libraries.mjs";
 import { guardDirectory, releaseDirectory } from "./orphan-guard.mjs";
 import { GiveUp, waitFor } from "./wait-for.mjs";
 
@@ -31,15 +31,18 @@ export async function kafkaMissing() {
   );
 }
 
-export async function startKafkaServer() {
+/** `secure`: it listens a second time, with TLS and a log-in (not where a broker was named). @param {{ secure?: boolean }} [options] */
+export async function startKafkaServer({ secure = false } = {}) {
   if (env.KAFKA_BROKERS) return new KafkaServer(env.KAFKA_BROKERS);
   const { data } = await findKafka();
   const directory = await mkdtemp(join(tmpdir(), "oplog-kafka-"));
   guardDirectory(directory);
   const [port, controllerPort] = [await freePort(), await freePort()];
   await copyData(data, join(directory, "data"));
-  await writeFile(join(directory, "server.properties"), serverProperties({ port, controllerPort, data: join(directory, "data") }));
-  const server = new KafkaServer(`127.0.0.1:${port}`, { directory, port });
+  const listener = secure ? { port: await freePort(), ...(await makeCertificate(directory)) } : undefined;
+  const properties = serverProperties({ port, controllerPort, data: join(directory, "data"), secure: listener });
+  await writeFile(join(directory, "server.properties"), properties);
+  const server = new KafkaServer(`127.0.0.1:${port}`, { directory, port, ...(listener && { listener }) });
   await server.start();
   return server;
 }
@@ -49,7 +52,7 @@ class KafkaServer {
   #child;
   #own;
 
-  /** @param {string} brokers @param {{ directory: string, port: number }} [own] absent: it is somebody else's */
+  /** @param {string} brokers @param {{ directory: string, port: number, listener?: { port: number, certificate: string } }} [own] absent: it is somebody else's */
   constructor(brokers, own) {
     this.brokers = brokers;
     this.#own = own;
@@ -68,6 +71,12 @@ class KafkaServer {
   /** @param {string} [parameters] */
   uri(parameters = "") {
     return `kafka://${this.brokers}${parameters && `?${parameters}`}`;
+  }
+
+  /** Where it asks for a log-in, over TLS; null where it does not. */
+  get secure() {
+    const { listener } = this.#own ?? {};
+    return listener ? { certificate: listener.certificate, broker: `127.0.0.1:${listener.port}`, user: KAFKA_USER } : null;
   }
 
   /** Starts it again after `kill`. */

@@ -75,8 +75,11 @@ export interface Answer {
 }
 
 /** Runs any `oplog` command to its end. */
-export async function oplog(...args: string[]): Promise<Answer> {
-  const { signal, code, ...printed } = await run([OPLOG, ...args], process.env);
+export const oplog = (...args: string[]): Promise<Answer> => oplogWith({}, ...args);
+
+/** With more in its environment. */
+export async function oplogWith(env: NodeJS.ProcessEnv, ...args: string[]): Promise<Answer> {
+  const { signal, code, ...printed } = await run([OPLOG, ...args], { ...process.env, ...env });
   if (code === null) throw new Error(`oplog ${args[0]} was ended by ${signal}`);
   return { code, ...printed };
 }

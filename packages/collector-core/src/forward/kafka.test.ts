@@ -9,7 +9,7 @@ import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { kafkaMissing, startKafkaServer } from "../../../../scripts/kafka-server.mjs";
 import { canonicalJson } from "../canonical-json.js";
-import { CollectorProcess, OPLOG, oplog } from "../chaos/collector-process.js";
+import { CollectorProcess, OPLOG, oplog, oplogWith } from "../chaos/collector-process.js";
 import { readEvents } from "../read-events.js";
 import type { PrintedStatus } from "../status.js";
 import type { Store } from "../store.js";
@@ -43,7 +43,7 @@ const read = (log: LogForTest, topics = [`oplog.${log.name}`]) => readTopics(kaf
 
 describe.skipIf(missing !== null)(`publishing to Kafka${missing ? ` (skipped: ${missing})` : ""}`, () => {
   beforeAll(async () => {
-    server = await startKafkaServer();
+    server = await startKafkaServer({ secure: true });
     kafka = kafkaForTest(server.brokers);
   }, 180_000);
   afterAll(async () => {
@@ -208,6 +208,48 @@ describe.skipIf(missing !== null)(`publishing to Kafka${missing ? ` (skipped: ${
     const refused = forwarder(log, `topic=${topic}`);
     await expect(refused.run()).rejects.toMatchObject({ code: "EVENT_TOO_LARGE", hint: expect.stringContaining("max.message.bytes") });
     expect(await read(log, [topic])).toEqual([]);
+  });
+
+  test("over TLS with a log-in by each mechanism; an unknown authority and a wrong password are told, and no password", async ({
+    skip,
+  }) => {
+    const { secure } = server;
+    if (!secure) return skip("the broker named by KAFKA_BROKERS is not set up for it");
+    const directory = await mkdtemp(join(tmpdir(), "oplog-secure-"));
+    await using _ = { [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }) };
+    const location = await openStore(pathToFileURL(directory).href);
+    const name = newName();
+    const log = await LogForTest.begin(name, await location.log(name));
+    await log.add(log.inserts(3), { coveredTo: 5 });
+    const forward = (parameters: string, password = secure.user.password, trusted = secure.certificate) => {
+      const to = `kafka://${secure.user.name}:${password}@${secure.broker}?ssl=true&${parameters}`;
+      const args = [
+        "forward",
+        "--store",
+        pathToFileURL(directory).href,
+        "--name",
+        name,
+        "--to",
+        "env:TO",
+        "--until-covered",
+        "--max-retries",
+        "1",
+      ];
+      return oplogWith({ TO: to, NODE_EXTRA_CA_CERTS: trusted }, ...args);
+    };
+    for (const mechanism of ["plain", "scram-sha-256", "scram-sha-512"]) {
+      const topic = `${name}-${mechanism}`;
+      expect(await forward(`sasl=${mechanism}&topic=${topic}`)).toMatchObject({ code: 0 });
+      expect(await read(log, [topic])).toHaveLength(3);
+      const refused = await forward(`sasl=${mechanism}&topic=${topic}`, "guessed-badly");
+      expect([mechanism, refused.code]).toEqual([mechanism, 1]);
+      expect(refused.stderr).toMatch(/refused the user name or password/);
+      expect(refused.stderr).not.toContain("guessed-badly");
+    }
+    const untrusted = await forward("topic=never", secure.user.password, "");
+    expect(untrusted.code).not.toBe(0);
+    expect(untrusted.stderr).toMatch(/self.signed certificate/);
+    expect(untrusted.stderr).not.toContain(secure.user.password);
   });
 
   test("collect --forward publishes what it captures; a killed forwarder is started again and a broker that is away is said, while capture goes on", async () => {
