@@ -1,4 +1,4 @@
-import { clusterTime, describeError } from "@oplog-collector/collector-core";
+import { clusterTime, compactLog, describeError } from "@oplog-collector/collector-core";
 import { prune } from "@oplog-collector/restore";
 import type { Logger } from "pino";
 import type { Cluster } from "./cluster.js";
@@ -14,6 +14,7 @@ const INTERVAL_MS = 60_000;
 const SNAPSHOT_RETRY_MS = 10 * 60_000;
 
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 export interface HousekeepingOptions {
   locations: StoreLocations;
@@ -24,9 +25,12 @@ export interface HousekeepingOptions {
   logger: Logger;
 }
 
-/** Retention and scheduled base snapshots of the clusters that this node owns. */
+/** Retention, compaction and scheduled base snapshots of the clusters that this node owns. */
 export class Housekeeping {
   private readonly triedAt = new Map<string, number>();
+  /** By cluster, the day whose beginning its log was compacted up to. */
+  private readonly compacted = new Map<string, number>();
+  private readonly stopping = new AbortController();
   private readonly repeat: Repeat;
 
   constructor(private readonly options: HousekeepingOptions) {
@@ -42,6 +46,7 @@ export class Housekeeping {
   }
 
   async stop(): Promise<void> {
+    this.stopping.abort();
     await this.repeat.stop();
   }
 
@@ -52,6 +57,7 @@ export class Housekeeping {
         // A job reads what retention would remove.
         if (await this.options.jobs.isBusy(cluster.id)) continue;
         await this.prune(cluster);
+        await this.compact(cluster);
         await this.snapshot(cluster);
       } catch (error) {
         this.options.logger.warn({ cluster: cluster.name, ...describeError(error) }, "housekeeping failed; it is tried again");
@@ -77,6 +83,20 @@ export class Housekeeping {
       "removed what is no longer kept",
     );
     await this.options.onPruned(cluster);
+  }
+
+  /** Once a day, and when a node begins: what was sealed before today. So a quiet day becomes one object, or a few, however often servers start. */
+  private async compact({ id, name, storeUri }: Cluster): Promise<void> {
+    const today = Math.floor(Date.now() / DAY_MS) * DAY_MS;
+    if (this.compacted.get(id) === today) return;
+    // Also when it fails: what is wrong with a log, its collector and `verify` say; here tomorrow is soon enough.
+    this.compacted.set(id, today);
+    const { signal } = this.stopping;
+    const done = await this.options.locations.useLog(storeUri, name, async (store) =>
+      store.bundling ? compactLog(store, { before: new Date(today), signal }) : null,
+    );
+    if (done && done.bundles > 0)
+      this.options.logger.info({ cluster: name, ...done }, "keeps small segments of the days before as few objects");
   }
 
   private async snapshot(cluster: Cluster): Promise<void> {
