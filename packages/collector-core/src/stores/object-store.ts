@@ -85,7 +85,7 @@ class ObjectStore implements Store {
   }
 
   async *headers({ after = 0, reverse = false }: { after?: number; reverse?: boolean } = {}): AsyncGenerator<StoredHeader> {
-    let reading: Promise<StoredHeader | null>[] = [];
+    const reading: Promise<StoredHeader | null>[] = [];
     for await (const number of reverse ? this.#numbersFromEnd(after) : this.#numbers(after)) {
       const header = this.bundling.find(number, this.bundling.header, (single) => this.#header(single));
       header.catch(() => {}); // one that can't be read throws in its turn, after those before it
@@ -98,7 +98,6 @@ class ObjectStore implements Store {
       const next = await header;
       if (next) yield next;
     }
-    reading = [];
   }
 
   async read(number: number): Promise<SealedSegment | null> {
