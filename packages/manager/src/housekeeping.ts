@@ -1,5 +1,5 @@
-import { clusterTime, compactLog, describeError } from "@oplog-collector/collector-core";
-import { prune } from "@oplog-collector/restore";
+import { clusterTime, compactLog, describeError, resolveUri } from "@oplog-collector/collector-core";
+import { lookAtUsers, prune } from "@oplog-collector/restore";
 import type { Logger } from "pino";
 import type { Cluster } from "./cluster.js";
 import { isHealthy } from "./health.js";
@@ -25,9 +25,13 @@ export interface HousekeepingOptions {
   logger: Logger;
 }
 
-/** Retention, compaction and scheduled base snapshots of the clusters that this node owns. */
+/** Users and roles are looked at this often, where the log does not show their changes. */
+const USERS_EVERY_MS = 10 * 60_000;
+
+/** Retention, compaction, what the log does not show of users, and scheduled base snapshots of the clusters that this node owns. */
 export class Housekeeping {
   private readonly triedAt = new Map<string, number>();
+  private readonly usersAt = new Map<string, number>();
   /** By cluster, the day whose beginning its log was compacted up to. */
   private readonly compacted = new Map<string, number>();
   private readonly stopping = new AbortController();
@@ -58,6 +62,7 @@ export class Housekeeping {
         if (await this.options.jobs.isBusy(cluster.id)) continue;
         await this.prune(cluster);
         await this.compact(cluster);
+        await this.users(cluster);
         await this.snapshot(cluster);
       } catch (error) {
         this.options.logger.warn({ cluster: cluster.name, ...describeError(error) }, "housekeeping failed; it is tried again");
@@ -97,6 +102,18 @@ export class Housekeeping {
     );
     if (done && done.bundles > 0)
       this.options.logger.info({ cluster: name, ...done }, "keeps small segments of the days before as few objects");
+  }
+
+  private async users(cluster: Cluster): Promise<void> {
+    const { id, name, storeUri, connectionString, status } = cluster;
+    const carried = status.report?.captureReport?.findings.find(({ kind }) => kind === "users-and-roles")?.carried;
+    const now = Date.now();
+    if (carried !== "in base snapshots only" || !isHealthy(status) || now - (this.usersAt.get(id) ?? 0) < USERS_EVERY_MS) return;
+    this.usersAt.set(id, now);
+    const source = resolveUri(connectionString);
+    const looked = await this.options.locations.use(storeUri, (location) => lookAtUsers({ source, location, log: name }));
+    if (looked.changed)
+      this.options.logger.info({ cluster: name, users: looked.users, roles: looked.roles }, "recorded users and roles, which have changed");
   }
 
   private async snapshot(cluster: Cluster): Promise<void> {

@@ -1,6 +1,7 @@
 import { type CopyLogOptions, type CopyProgress, copyLog, type StoreLocation, snapshotLogName } from "@oplog-collector/collector-core";
 import { HOLD_ID } from "./retention/legal-hold.js";
 import { listSnapshots } from "./snapshot/list-snapshots.js";
+import { USERS_ID } from "./users/users-log.js";
 
 export interface CopyReport extends CopyProgress {
   /** Base snapshots that are in both now. */
@@ -9,7 +10,7 @@ export interface CopyReport extends CopyProgress {
   caughtUp: boolean;
 }
 
-/** Copies a log with its complete base snapshots, and its legal hold, from one place to another; run again it goes on where it ended. */
+/** Copies a log with its complete base snapshots, what was recorded of users, and its legal hold, from one place to another; run again it goes on where it ended. */
 export async function copy(
   from: StoreLocation,
   to: StoreLocation,
@@ -34,7 +35,7 @@ export async function copy(
   };
   // The snapshots first: with each segment after them the copy can be restored.
   const snapshots = await listSnapshots(from, name);
-  for (const id of [...snapshots.map((snapshot) => snapshot.id), HOLD_ID]) await copyOne(snapshotLogName(name, id));
+  for (const id of [...snapshots.map((snapshot) => snapshot.id), USERS_ID, HOLD_ID]) await copyOne(snapshotLogName(name, id));
   await copyOne(name);
   return { ...total, snapshots: snapshots.length, caughtUp: !signal?.aborted };
 }

@@ -13,4 +13,5 @@ export type { RoutingOptions } from "./routing.js";
 export { listSnapshots, printSnapshot, type Snapshot } from "./snapshot/list-snapshots.js";
 export { copyFilter } from "./snapshot/replay-filter.js";
 export { type SnapshotProgress, type TakenSnapshot, type TakeSnapshotOptions, takeSnapshot } from "./snapshot/take-snapshot.js";
+export { type LookAtUsersOptions, type LookedAtUsers, lookAtUsers } from "./users/look-at-users.js";
 export { type WholeRange, wholeMoment, wholeTransactions } from "./whole-transactions.js";

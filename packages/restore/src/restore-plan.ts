@@ -1,6 +1,7 @@
 import {
   type ClusterTime,
   checkLogName,
+  formatClusterTime,
   makeClient,
   OplogError,
   readCoverage,
@@ -21,6 +22,8 @@ import { RestoreMark } from "./snapshot/restore-mark.js";
 import { documentsOf, type SnapshotCollection } from "./snapshot/snapshot-collection.js";
 import { isSource, userNamespaces } from "./snapshot/target-state.js";
 import { TargetTerm } from "./target-term.js";
+import { usersReadAt } from "./users/restore-users.js";
+import { type RecordedUsers, usersAt } from "./users/users-log.js";
 
 export interface RestoreOptions extends RoutingOptions {
   location: StoreLocation;
@@ -72,6 +75,8 @@ export interface OpenedRestore extends AsyncDisposable {
   snapshot: Snapshot;
   rules: ReplayRules;
   collections: SnapshotCollection[];
+  /** Newer than those of the snapshot; null when there are none, or users are not restored. */
+  recordedUsers: RecordedUsers | null;
   /** Those of them that are restored. */
   wanted: SnapshotCollection[];
   routing: Routing;
@@ -99,6 +104,7 @@ export async function openRestore(options: RestoreOptions): Promise<OpenedRestor
     const present = await userNamespaces(client);
     const drop = conflicting(present, wanted, ddl, routing);
     const onSource = await isSource(client, snapshot.source);
+    const recordedUsers = options.users ? await newerUsers(options, collections) : null;
     const plan: RestorePlan = {
       snapshot: printSnapshot(snapshot),
       collections: wanted.map((collection) => ({
@@ -110,13 +116,22 @@ export async function openRestore(options: RestoreOptions): Promise<OpenedRestor
       drop,
       users: options.users ?? false,
       apply: await planOf({ ...options, store: log, after: snapshot.takenFrom, to: options.to }),
-      notes: snapshot.notes,
+      notes: [
+        ...snapshot.notes,
+        ...(recordedUsers ? [`Users and roles as they were recorded at ${formatClusterTime(recordedUsers.at)}.`] : []),
+      ],
     };
-    return { client, log, store, snapshot, rules, collections, wanted, routing, plan, onSource, present, [Symbol.asyncDispose]: dispose };
+    const found = { client, log, store, snapshot, rules, collections, recordedUsers, wanted, routing, plan, onSource, present };
+    return { ...found, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;
   }
+}
+
+async function newerUsers({ location, log, to }: RestoreOptions, collections: SnapshotCollection[]): Promise<RecordedUsers | null> {
+  const recorded = await usersAt(location, log, to);
+  return recorded && recorded.at > (usersReadAt(collections) ?? 0n) ? recorded : null;
 }
 
 /** A collection that a rename brings to a wanted name is loaded as well, whatever it is called in the snapshot. */

@@ -10,12 +10,12 @@ import { comeAndGone } from "./snapshot/capped-window.js";
 import { buildIndexes, forEachInLanes, loadCollections, targetOf } from "./snapshot/load-snapshot.js";
 import { eveningFilter, isUneven, replayFilter } from "./snapshot/replay-filter.js";
 import { RestoreMark, type RestoreState } from "./snapshot/restore-mark.js";
-import { restoreUsers } from "./snapshot/restore-users.js";
 import { documentsOf } from "./snapshot/snapshot-collection.js";
 import { dropNamespaces } from "./snapshot/target-state.js";
 import { isPassing } from "./target-failure.js";
 import { TargetTerm } from "./target-term.js";
 import { putBackTtl, putBackTtlAfterFailure, switchOffTtl } from "./ttl-monitor.js";
+import { restoreRecorded, restoreUsers } from "./users/restore-users.js";
 
 export interface RestoreReport {
   snapshot: string;
@@ -123,7 +123,9 @@ class Restoring {
     let users = 0;
     if (this.progress.phase === "users") {
       // Before the log, which has their changes where it is of the raw oplog.
-      if (this.options.users) users = await restoreUsers(client, store, collections);
+      const { recordedUsers } = this.opened;
+      if (this.options.users)
+        users = await (recordedUsers ? restoreRecorded(client, recordedUsers) : restoreUsers(client, store, collections));
       await this.enter("applying");
     }
     if (this.progress.phase === "applying")

@@ -1,5 +1,5 @@
 import { checkLogName, formatClusterTime, openStore, resolveUri } from "@oplog-collector/collector-core";
-import { type SnapshotProgress, type TakenSnapshot, takeSnapshot } from "@oplog-collector/restore";
+import { type LookedAtUsers, lookAtUsers, type SnapshotProgress, type TakenSnapshot, takeSnapshot } from "@oplog-collector/restore";
 import { type Command, InvalidArgumentError } from "commander";
 import { count, duration, size } from "../amounts.js";
 import { closing } from "../closing.js";
@@ -11,6 +11,7 @@ interface SnapshotOptions extends LogOptions {
   source: string;
   readers?: number;
   wait?: number;
+  usersOnly?: boolean;
   json?: boolean;
 }
 
@@ -26,6 +27,7 @@ export const addSnapshot = (program: Command): void => {
     .addOption(nameOption())
     .option("--readers <n>", "collections read at a time (3)", parseCount)
     .option("--wait <seconds>", "how long to wait for the collector to record what the snapshot needs (60)", parseCount)
+    .option("--users-only", "record only users and roles, where they have changed, for a log that does not show their changes")
     .option("--json", "print one JSON document")
     .addHelpText("after", HELP)
     .action(snapshot);
@@ -33,6 +35,9 @@ export const addSnapshot = (program: Command): void => {
 
 const HELP = `
 Exits with 3 when the log does not cover the time of the snapshot: no collector runs, or there was a gap meanwhile.
+
+With --users-only, which takes milliseconds, a restore with --users has them as they were recorded last before its moment. Servers do it every
+ten minutes for clusters that need it.
 
 Example:
   $ oplog snapshot --source env:SOURCE --store file:///var/lib/oplog --name shop`;
@@ -43,6 +48,10 @@ const snapshot = (options: SnapshotOptions): Promise<void> =>
     async ({ signal, show }) => {
       checkLogName(options.name);
       await using location = closing(await openStore(options.store));
+      if (options.usersOnly) {
+        const looked = await lookAtUsers({ source: resolveUri(options.source), location, log: options.name });
+        return { json: { ...looked, at: formatClusterTime(looked.at) }, text: textOfUsers(options.name, looked) };
+      }
       const started = Date.now();
       const taken = await takeSnapshot({
         source: resolveUri(options.source),
@@ -71,6 +80,9 @@ function textOf(log: string, { id, restorableFrom, notes, resumed, ...taken }: T
     ...notes,
   ].join("\n");
 }
+
+const textOfUsers = (log: string, { at, users, roles, changed }: LookedAtUsers): string =>
+  `${log}: ${count(users)} users and ${count(roles)} roles at ${formatClusterTime(at)}, ${changed ? "recorded" : "as they were recorded before"}`;
 
 function textOfProgress({ phase, collections, collectionsInAll, documents, bytes, bytesInAll }: SnapshotProgress, ms: number): string {
   if (phase !== "reading") return `snapshot: ${phase}: ${count(documents)} documents, ${size(bytes)}`;

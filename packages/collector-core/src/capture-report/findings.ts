@@ -111,6 +111,9 @@ const largeEvents: Find = (way) => {
   });
 };
 
+/** Servers look by themselves. */
+const RECORDED = "A server records them every ten minutes; elsewhere run oplog snapshot --users-only after changing them.";
+
 const usersAndRoles: Find = (way, { users }) => {
   if (users === "none") return null;
   const named: Named = { kind: "users-and-roles", what: "users and roles" };
@@ -122,11 +125,10 @@ const usersAndRoles: Find = (way, { users }) => {
   const inSnapshots = users === "readable";
   const carried: Carried = inSnapshots ? "in base snapshots only" : "not";
   const why = `No change stream shows what is written in admin${inSnapshots ? "" : ", and our user may not read them for base snapshots either"}.`;
-  const snapshots = "Take base snapshots after changing them";
   return ofThose(named, those, {
     carried,
     why,
-    whatToDo: toReadOplog(way, inSnapshots ? `${snapshots}.` : `Grant the user the role backup. ${snapshots}.`),
+    whatToDo: toReadOplog(way, `${inSnapshots ? "" : "Grant the user the role backup. "}${RECORDED}`),
   });
 };
 

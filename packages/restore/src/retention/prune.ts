@@ -1,5 +1,6 @@
 import { type ClusterTime, decodeHeader, type Store, type StoreLocation, snapshotLogName } from "@oplog-collector/collector-core";
 import { listSnapshots } from "../snapshot/list-snapshots.js";
+import { pruneUsers } from "../users/users-log.js";
 import { type LegalHold, readHold } from "./legal-hold.js";
 import { type KeptSegment, planRetention, type RetentionPlan } from "./retention-plan.js";
 
@@ -38,7 +39,10 @@ export async function prune(location: StoreLocation, name: string, { before, max
       keptFrom: going.at(-1)?.to ?? null,
       held: await readHold(location, name),
     };
-    if (!dryRun && !pruned.held) await remove(location, name, store, plan);
+    if (!dryRun && !pruned.held) {
+      await remove(location, name, store, plan);
+      if (pruned.keptFrom !== null) await pruneUsers(location, name, pruned.keptFrom);
+    }
     return pruned;
   } finally {
     await store.close();

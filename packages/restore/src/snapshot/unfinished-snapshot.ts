@@ -11,6 +11,7 @@ import {
   snapshotLogName,
 } from "@oplog-collector/collector-core";
 import { HOLD_ID } from "../retention/legal-hold.js";
+import { USERS_ID } from "../users/users-log.js";
 import { decodeCollection, type SnapshotCollection } from "./snapshot-collection.js";
 import { recordOf } from "./snapshot-record.js";
 
@@ -28,10 +29,13 @@ export interface Unfinished {
   lastPart: number;
 }
 
+/** What is kept beside a log under such a name, and is no snapshot. */
+const OTHERS = new Set([HOLD_ID, USERS_ID]);
+
 /** The snapshots of a log, by id, the oldest first. */
 export async function snapshotIds(location: StoreLocation, log: string): Promise<string[]> {
   const names = (await location.names(snapshotLogName(log, ""))).map(parseLogName);
-  return names.flatMap(({ snapshot }) => (snapshot !== undefined && snapshot !== HOLD_ID ? [snapshot] : [])).sort();
+  return names.flatMap(({ snapshot }) => (snapshot === undefined || OTHERS.has(snapshot) ? [] : [snapshot])).sort();
 }
 
 /**
