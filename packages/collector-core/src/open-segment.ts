@@ -55,20 +55,23 @@ export class OpenSegment {
   /** Adds events from `first` on until it is full; returns the first one that did not fit. */
   add(batch: Batch, first: number): number {
     let end = first;
-    while (end < batch.events && this.events < this.limits.events) {
-      const size = batch.ends[end]! - startOf(batch, end);
-      if (this.events > 0 && this.bytes + size > this.limits.bytes) break;
-      const kind = batch.kinds[end]!;
-      this.kinds.set(kind, (this.kinds.get(kind) ?? 0) + 1);
-      this.events++;
-      this.bytes += size;
-      end++;
-    }
+    while (end < batch.events && this.take(batch, end)) end++;
     if (end > first) {
       this.slices.push({ batch, first, end });
       this.to = { position: positionAfter(batch, end), coveredTo: coveredAfter(batch, end, this.to.coveredTo), currentTo: batch.currentTo };
     }
     return end;
+  }
+
+  /** Called for each event, a function of its own is compiled once; a long loop in a longer one is compiled and given up again and again. */
+  private take(batch: Batch, index: number): boolean {
+    const size = batch.ends[index]! - startOf(batch, index);
+    if (this.events >= this.limits.events || (this.events > 0 && this.bytes + size > this.limits.bytes)) return false;
+    const kind = batch.kinds[index]!;
+    this.kinds.set(kind, (this.kinds.get(kind) ?? 0) + 1);
+    this.events++;
+    this.bytes += size;
+    return true;
   }
 
   get counts(): EventCount[] {

@@ -19,6 +19,10 @@ export class OplogBatchReader {
   private readonly transactions = new OpenTransactions();
   private ends = new Uint32Array(FIRST_CAPACITY);
   private times = new Uint32Array(FIRST_CAPACITY * 2);
+  /** Of the reply in hand. */
+  private kinds: EventKind[] = [];
+  private filled = 0;
+  private inTransaction = false;
 
   constructor(
     private position: Position,
@@ -27,30 +31,13 @@ export class OplogBatchReader {
 
   /** `documents`: the array of a reply, which is taken over: its entries are moved together in place. `askedAt`: the clock when it was asked for. */
   read(documents: Buffer, askedAt: number): Batch {
-    const { scan } = this;
-    const kinds: EventKind[] = [];
-    let filled = 0;
+    this.kinds = [];
+    this.filled = 0;
+    this.inTransaction = this.transactions.any;
     let entries = 0;
-    let inTransaction = this.transactions.any;
-    for (let at = 4, end = documents.length - 1; at < end; entries++) {
-      const entry = afterName(documents, at);
-      at = scan.read(documents, entry);
-      if (scan.transaction) {
-        if (!this.transactions.any) this.cover(scan.clusterTime - 1n);
-        this.transactions.see(scan.transaction, scan.clusterTime);
-        inTransaction = true;
-      }
-      if (scan.skipped !== null) continue;
-      // Never forward: the array's own element names are left out.
-      documents.copyWithin(filled, entry, at);
-      filled += at - entry;
-      const index = kinds.push(scan.kind) - 1;
-      if (index === this.ends.length) this.grow();
-      this.ends[index] = filled;
-      this.times[index * 2] = scan.seconds;
-      this.times[index * 2 + 1] = scan.ordinal;
-    }
+    for (let at = 4, end = documents.length - 1; at < end; entries++) at = this.take(documents, at);
     if (entries > 0) this.advance();
+    const { scan, kinds, filled, inTransaction } = this;
     const events = kinds.length;
     const times = this.times.slice(0, events * 2);
     // A segment that ends inside this batch must not claim to be complete there. With one time for all, it claims what was complete before.
@@ -67,6 +54,28 @@ export class OplogBatchReader {
       currentTo: entries === 0 ? askedAt : Number.isNaN(scan.wallTime) ? 0 : scan.wallTime,
       caughtUp: entries === 0,
     };
+  }
+
+  /** Takes the entry of the array's element at `at`; returns where the next one is. As a function of its own it is compiled once. */
+  private take(documents: Buffer, at: number): number {
+    const { scan } = this;
+    const entry = afterName(documents, at);
+    const end = scan.read(documents, entry);
+    if (scan.transaction) {
+      if (!this.transactions.any) this.cover(scan.clusterTime - 1n);
+      this.transactions.see(scan.transaction, scan.clusterTime);
+      this.inTransaction = true;
+    }
+    if (scan.skipped !== null) return end;
+    // Never forward: the array's own element names are left out.
+    documents.copyWithin(this.filled, entry, end);
+    this.filled += end - entry;
+    const index = this.kinds.push(scan.kind) - 1;
+    if (index === this.ends.length) this.grow();
+    this.ends[index] = this.filled;
+    this.times[index * 2] = scan.seconds;
+    this.times[index * 2 + 1] = scan.ordinal;
+    return end;
   }
 
   /** Takes entries that are stored already, those after `coveredTo`: which transactions are open after them. */
