@@ -5,9 +5,10 @@ import { listCollections } from "./source-catalogue.js";
 /** Users, roles and the version of their form. Change streams never show them, so a restore has them as of the snapshot. */
 export const USER_COLLECTIONS = ["system.users", "system.roles", "system.version"];
 
-const UNAUTHORIZED = 13;
+/** Unauthorized, and what hosted deployments answer. */
+const REFUSED: readonly unknown[] = [13, 8000];
 
-export const isUnauthorized = (error: unknown): boolean => (error as { code?: unknown }).code === UNAUTHORIZED;
+export const isUnauthorized = (error: unknown): boolean => REFUSED.includes((error as { code?: unknown }).code);
 
 /** Reads users and roles where we may; returns what to say where we may not. */
 export async function readUsers(
