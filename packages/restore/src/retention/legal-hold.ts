@@ -8,6 +8,7 @@ import {
   sealSegment,
   snapshotLogName,
 } from "@oplog-collector/collector-core";
+import { withLogBeside } from "../log-beside.js";
 
 /**
  * A log that must not lose anything: neither by retention nor by hand. Kept beside the log, in a small log of its own, `<log>@legal-hold`, whose
@@ -30,7 +31,7 @@ interface HoldRecord {
 
 /** The hold that a log is under; null when there is none. */
 export async function readHold(location: StoreLocation, log: string): Promise<LegalHold | null> {
-  return inHoldLog(location, log, async (store) => {
+  return withLogBeside(location, log, HOLD_ID, async (store) => {
     const newest = await newestOf(store);
     if (newest?.record.what !== "hold") return null;
     const { reason, by } = newest.record;
@@ -49,7 +50,7 @@ export async function checkNotHeld(location: StoreLocation, log: string): Promis
 
 /** Puts a log under a hold, or releases it from the one that it is under. */
 export async function writeHold(location: StoreLocation, log: string, what: HoldRecord["what"], reason: string): Promise<void> {
-  await inHoldLog(location, log, async (store) => {
+  await withLogBeside(location, log, HOLD_ID, async (store) => {
     const newest = await newestOf(store);
     const at = new Date();
     const position = { token: null, clusterTime: 0n, wallTime: at };
@@ -75,15 +76,6 @@ export async function writeHold(location: StoreLocation, log: string, what: Hold
     );
     await appendOnce(store, segment);
   });
-}
-
-async function inHoldLog<T>(location: StoreLocation, log: string, use: (store: Store) => Promise<T>): Promise<T> {
-  const store = await location.log(snapshotLogName(log, HOLD_ID));
-  try {
-    return await use(store);
-  } finally {
-    await store.close();
-  }
 }
 
 async function newestOf(store: Store): Promise<{ number: number; hash: Buffer; record: HoldRecord; at: Date } | null> {

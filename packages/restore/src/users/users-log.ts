@@ -13,6 +13,7 @@ import {
   sealSegment,
   snapshotLogName,
 } from "@oplog-collector/collector-core";
+import { withLogBeside } from "../log-beside.js";
 
 /**
  * Users and roles of a source whose log does not show their changes, as they were when they were looked at. Kept beside the log, in a small log of
@@ -35,7 +36,7 @@ interface UsersRecord {
 
 /** The newest that was recorded at or before that time; null when nothing was. */
 export function usersAt(location: StoreLocation, log: string, to: ClusterTime): Promise<RecordedUsers | null> {
-  return inUsersLog(location, log, async (store) => {
+  return withLogBeside(location, log, USERS_ID, async (store) => {
     const segment = await newestUpTo(store, to);
     if (!segment) return null;
     const documents = [...documentsIn(await readPayload(segment.sealed, segment.header))];
@@ -46,7 +47,7 @@ export function usersAt(location: StoreLocation, log: string, to: ClusterTime): 
 
 /** Adds them when they are not what was recorded last; says whether it did. */
 export function recordUsers(location: StoreLocation, log: string, { at, users, roles }: RecordedUsers): Promise<boolean> {
-  return inUsersLog(location, log, async (store) => {
+  return withLogBeside(location, log, USERS_ID, async (store) => {
     const payload = Buffer.concat([...users, ...roles]);
     const newest = await newestUpTo(store, at);
     if (newest && (newest.header.snapshot as unknown as UsersRecord).users === users.length)
@@ -83,19 +84,10 @@ export function recordUsers(location: StoreLocation, log: string, { at, users, r
 
 /** Removes what no moment after that time is restored with. */
 export function pruneUsers(location: StoreLocation, log: string, keptFrom: ClusterTime): Promise<void> {
-  return inUsersLog(location, log, async (store) => {
+  return withLogBeside(location, log, USERS_ID, async (store) => {
     const first = await newestUpTo(store, keptFrom);
     if (first && first.sealed.number > 1) await store.remove(first.sealed.number - 1);
   });
-}
-
-async function inUsersLog<T>(location: StoreLocation, log: string, use: (store: Store) => Promise<T>): Promise<T> {
-  const store = await location.log(snapshotLogName(log, USERS_ID));
-  try {
-    return await use(store);
-  } finally {
-    await store.close();
-  }
 }
 
 async function newestUpTo(store: Store, to: ClusterTime): Promise<{ sealed: SealedSegment; header: SegmentHeader } | null> {
