@@ -62,6 +62,8 @@ test("once a day the small segments of the days before become one object, and th
 });
 
 test("users and roles are recorded where the log does not show their changes, and nowhere else", async () => {
+  const log = await (await openStore(pathToFileURL(directory).href)).log("shop");
+  await log.append(sampleSegment({ number: 1, log: "shop", source: undefined }));
   for (const carried of ["exactly", "by the oplog", "in base snapshots only"]) {
     const report = { captureReport: { findings: [{ kind: "users-and-roles", carried }] } };
     const { housekeeping, locations } = keeping({ connectionString: inject("mongodbUri"), status: { state: "running", report } });
