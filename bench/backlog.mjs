@@ -16,7 +16,7 @@ const written = new Map();
 export function backlogOf({ servers, events: usual, log }, events = usual) {
   let backlog = written.get(events);
   if (!backlog) {
-    backlog = servers.source().then((source) => writtenTo(source, events, log));
+    backlog = servers.source(`source-${events}`).then((source) => writtenTo(source, events, log));
     written.set(events, backlog);
   }
   return backlog;

@@ -29,9 +29,9 @@ export class Servers {
     this.log = log;
   }
 
-  /** What is captured. */
-  source() {
-    return this.#server("source", SOURCE_CACHE_GB);
+  /** What is captured. A backlog is drained to the end of the oplog, so each has a server of its own. @param {string} [name] */
+  source(name = "source") {
+    return this.#server(name, SOURCE_CACHE_GB);
   }
 
   /** Where the log goes, when not to files. */
