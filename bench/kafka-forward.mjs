@@ -35,7 +35,7 @@ export async function kafkaForward(bench) {
   const store = pathToFileURL(folder).href;
   const captured = await captureBacklog(backlog, { store, name: "forward" });
   const kafka = await startKafkaServer();
-  const topics = new Topics(kafka.brokers);
+  const topics = await Topics.of(kafka.brokers);
   log("Publishing it to Kafka …");
   let run = 0;
   /** @param {string} format */
@@ -55,7 +55,7 @@ export async function kafkaForward(bench) {
   };
   const runs = await inTurn(repeat, { client, bson: () => ours("bson"), json: () => ours("json") }, (name, drained) =>
     log(`  ${name}: ${Math.round(drained.events / drained.seconds)} events/s`),
-  ).finally(() => kafka.stop());
+  ).finally(() => topics.close().finally(() => kafka.stop()));
   await rm(folder, { recursive: true });
   const rate = (/** @type {Drained} */ { events: done, seconds }) => done / seconds;
   const json = median(/** @type {Drained[]} */ (runs.json).map(rate));
@@ -88,30 +88,31 @@ export async function kafkaForward(bench) {
 class Topics {
   #admin;
 
+  /** @param {import('kafkajs').Admin} admin */
+  constructor(admin) {
+    this.#admin = admin;
+  }
+
   /** @param {string} brokers */
-  constructor(brokers) {
-    this.#admin = new kafkajs.Kafka({ brokers: [brokers], logLevel: kafkajs.logLevel.ERROR }).admin();
+  static async of(brokers) {
+    const admin = new kafkajs.Kafka({ brokers: [brokers], logLevel: kafkajs.logLevel.NOTHING }).admin();
+    await admin.connect();
+    return new Topics(admin);
   }
 
   /** @param {string} topic */
-  async make(topic) {
-    await this.#connected(() => this.#admin.createTopics({ topics: [{ topic, numPartitions: 1, replicationFactor: 1 }] }));
+  make(topic) {
+    return this.#admin.createTopics({ topics: [{ topic, numPartitions: 1, replicationFactor: 1 }] });
   }
 
   /** @param {string} topic @param {number} events */
   async check(topic, events) {
-    const offsets = await this.#connected(() => this.#admin.fetchTopicOffsets(topic));
+    const offsets = await this.#admin.fetchTopicOffsets(topic);
     const held = offsets.reduce((sum, { high }) => sum + Number(high), 0);
     if (held < events) throw new Error(`the topic holds ${held} records; ${events} events were published`);
   }
 
-  /** @template T @param {() => Promise<T>} act */
-  async #connected(act) {
-    await this.#admin.connect();
-    try {
-      return await act();
-    } finally {
-      await this.#admin.disconnect();
-    }
+  close() {
+    return this.#admin.disconnect();
   }
 }
