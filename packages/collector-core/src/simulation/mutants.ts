@@ -53,8 +53,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       [
         "open-segment.ts",
-        "if (this.events > 0 && this.bytes + size > this.limits.bytes) break;",
-        "if (this.events > 0 && this.bytes + size > this.limits.bytes) { end++; continue; }",
+        "if (this.events >= this.limits.events || (this.events > 0 && this.bytes + size > this.limits.bytes)) return false;",
+        "if (this.events >= this.limits.events) return false; if (this.events > 0 && this.bytes + size > this.limits.bytes) return true;",
       ],
     ],
     shows: /lacks event|wrong size|position that is not durable/,
