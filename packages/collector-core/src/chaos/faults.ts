@@ -281,7 +281,12 @@ export function faultsFor({ place, source }: { place: LogPlace; source: ReplicaS
   ];
   if (source.members.length > 1)
     // In the short form those of the source that take longest strike one of the two sinks: it is not the sink that has to do with them.
-    table.push([rollback, 1, 3], [sourceKilled, place.server ? 1 : 0, 5], [failover, place.server ? 1 : 0, 5], [sourceFrozen, 0, 1]);
+    table.push(
+      [rollback, place.server ? 1 : 0, 3],
+      [sourceKilled, place.server ? 1 : 0, 5],
+      [failover, place.server ? 1 : 0, 5],
+      [sourceFrozen, 0, 1],
+    );
   if (place.server)
     table.push(
       [storeKilled, 1, 5],

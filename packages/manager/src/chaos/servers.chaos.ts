@@ -17,7 +17,7 @@ import { ManagerProcess } from "./manager-process.js";
 
 const SERVERS = 3;
 const CLUSTERS = scaled(6, 30);
-const CHAOS_MS = scaled(20_000, 600_000);
+const CHAOS_MS = scaled(14_000, 600_000);
 const WRITES_PER_SECOND = 100;
 
 let set: Awaited<ReturnType<typeof startReplicaSet>>;
