@@ -1,4 +1,14 @@
-import { type ClusterTime, documentsIn, identifyDeployment, makeClient, type StoreLocation } from "@oplog-collector/collector-core";
+import {
+  type ClusterTime,
+  checkSameSource,
+  decodeHeader,
+  documentsIn,
+  identifyDeployment,
+  makeClient,
+  OplogError,
+  type SourceIdentity,
+  type StoreLocation,
+} from "@oplog-collector/collector-core";
 import { type ClientSession, type Db, type MongoClient, Timestamp } from "mongodb";
 import { readRawCursor } from "../snapshot/raw-cursor.js";
 import { settledTime } from "../snapshot/read-collection.js";
@@ -27,12 +37,27 @@ export interface LookedAtUsers {
 export async function lookAtUsers({ source, location, log }: LookAtUsersOptions): Promise<LookedAtUsers> {
   const client = makeClient(source, "source", { maxPoolSize: 2 });
   try {
-    const { sharded } = await identifyDeployment(client, null);
-    const found = await readUsers(client, await settledTime(client, sharded));
+    const recorded = await sourceOf(location, log);
+    const deployment = await identifyDeployment(client, recorded?.database ?? null);
+    if (recorded) checkSameSource(recorded, deployment);
+    const found = await readUsers(client, await settledTime(client, deployment.sharded));
     return { at: found.at, users: found.users.length, roles: found.roles.length, changed: await recordUsers(location, log, found) };
   } finally {
     await client.close();
   }
+}
+
+/** What the log records; null when it does not say. Throws `OUTSIDE_COVERAGE` for an empty one. */
+async function sourceOf(location: StoreLocation, name: string): Promise<SourceIdentity | null> {
+  const log = await location.log(name);
+  try {
+    for await (const { header } of log.headers({ reverse: true })) return decodeHeader(header).source ?? null;
+  } finally {
+    await log.close();
+  }
+  throw new OplogError("OUTSIDE_COVERAGE", "The log is empty: users and roles are of use only together with the log of their source", {
+    hint: "Start `oplog collect` with the same --store and --name first.",
+  });
 }
 
 async function readUsers(client: MongoClient, at: ClusterTime): Promise<RecordedUsers> {

@@ -70,6 +70,10 @@ test("users and roles of a log that does not show their changes are restored as 
   await moment();
   await recorded.caughtUp();
 
+  const lookFor = (uri: string, log: string) => lookAtUsers({ source: uri, location, log });
+  await expect(lookFor(reader, "empty")).rejects.toMatchObject({ code: "OUTSIDE_COVERAGE" });
+  await expect(lookFor(target.uri, name)).rejects.toMatchObject({ code: "SOURCE_MISMATCH" });
+
   // What is kept of them is no base snapshot, and a copy has it too.
   expect(await listSnapshots(location, name)).toHaveLength(1);
   const second = memoryStoreLocation();
